@@ -1,0 +1,240 @@
+// The one door between the model and a device.
+//
+// Calls may return before the device is done; read(), take_result() and decode() wait. Owned by
+// one thread (the trainer's), which makes every call. Weights cross in the canonical layout only:
+// float32, row-major, named and shaped as torch.nn names them, LSTM gates in the order i f g o.
+//
+// Shapes: T target steps, S source steps, B sentences, L layers, D directions (1 or 2),
+//         I input width, H hidden width of one direction, M = D*H memory width, V words.
+// Sequences are time-major: element (t, b) of [T,B] lies at t*B + b. Rows past a sentence's
+// length are padding: outputs are 0 there, the recurrent state stays put, gradients are ignored.
+//
+// Every gradient argument is accumulated into (+=). Failures throw Error(kDevice), naming the call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/base/philox.h"
+
+namespace traind {
+
+// Device memory seen as a row of floats. Does not own it; valid as long as its Buffer.
+struct Tensor {
+  float* data = nullptr;  // an address on the device
+  std::size_t size = 0;   // floats
+  Tensor part(std::size_t offset, std::size_t count) const { return {data + offset, count}; }
+  explicit operator bool() const { return data != nullptr; }
+};
+
+// Owns device memory; freed with it. Must not outlive its backend.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  Tensor tensor() const { return tensor_; }
+
+ protected:
+  Tensor tensor_;
+};
+
+// What a forward call keeps for its backward call. Opaque; reused by the backend after destruction.
+class Tape {
+ public:
+  virtual ~Tape() = default;
+};
+
+// Token ids of B sentences in host memory, [steps,B], with the true length of each.
+// Sequences need not be sorted by length; each length is in 1..steps.
+struct Sequences {
+  std::span<const std::int32_t> ids;      // [steps,B]; padding may hold any valid id
+  std::span<const std::int32_t> lengths;  // [B]
+  int steps = 0;
+  int batch() const { return static_cast<int>(lengths.size()); }
+};
+
+// Weights (or gradients) of one direction of one layer. I is the embedding width in layer 0, M
+// above it.
+struct LstmCell {
+  Tensor weight_ih;  // [4H,I]
+  Tensor weight_hh;  // [4H,H]
+  Tensor bias_ih;    // [4H]
+  Tensor bias_hh;    // [4H]
+};
+
+// A stack of LSTM layers fed by an embedding: x = embedding[ids], no dropout on x. Because the
+// table is part of the call, a device may project its V rows once instead of T*B tokens.
+struct LstmStack {
+  int layers = 1;
+  int directions = 1;
+  int input = 0;                // I of layer 0 = embedding width
+  int hidden = 0;               // H
+  int words = 0;                // V
+  Tensor embedding;             // [V,I]
+  std::vector<LstmCell> cells;  // [L*D], layer-major, forward direction first
+  int memory() const { return directions * hidden; }
+};
+
+// State of a stack between sequences; directions lie side by side.
+struct LstmState {
+  Tensor h;  // [L,B,M]
+  Tensor c;  // [L,B,M]
+};
+
+struct LstmForward {
+  Sequences input;
+  LstmState initial;     // both null = zero
+  Tensor output;         // [T,B,M], written
+  LstmState last;        // state after each sentence's end, written; null = not wanted
+  float dropout = 0;     // probability of dropping, on the output of every layer but the last
+  DropoutKey mask;       // site of layer l is mask.site + l; element index is (t*B+b)*M + j
+  bool training = true;  // false: no tape (null is returned) and no dropout
+};
+
+struct LstmBackward {
+  Tensor d_output;       // [T,B,M]; may be overwritten; null = zero (only the state matters)
+  LstmState d_last;      // null = zero
+  LstmState d_initial;   // written when not null
+  LstmStack* gradients;  // same shapes as the stack; +=
+};
+
+// Luong attention, "general" score, global, with the attentional vector (Luong et al., 2015, 3.1):
+//   score(h,s) = h^T W_a s;  a = softmax over the true source steps;  c = sum a_s s
+//   output = tanh(W_c [c; h])
+struct AttentionWeights {
+  Tensor score;    // W_a [M,M], applied as h^T W_a s
+  Tensor combine;  // W_c [M,2M], c first
+};
+
+struct AttentionForward {
+  Tensor query;                                 // h [T,B,M]
+  Tensor memory;                                // s [S,B,M]
+  std::span<const std::int32_t> lengths;        // of the sources, [B]
+  std::span<const std::int32_t> query_lengths;  // of the targets, [B]; output is 0 past them
+  int query_steps = 0;                          // T
+  int memory_steps = 0;                         // S
+  int width = 0;                                // M
+  Tensor output;                                // [T,B,M], written
+  bool training = true;                         // false: no tape
+};
+
+struct AttentionBackward {
+  Tensor d_output;              // [T,B,M]; may be overwritten
+  Tensor d_query;               // [T,B,M], written
+  Tensor d_memory;              // [S,B,M], written
+  AttentionWeights* gradients;  // +=
+};
+
+// Projection to the vocabulary and masked cross entropy, forward and backward in one:
+//   logits = hidden W^T + b;  loss = sum over true steps of -log softmax(logits)[target]
+struct OutputWeights {
+  Tensor weight;  // [V,M]
+  Tensor bias;    // [V]
+};
+
+struct LossCall {
+  Tensor hidden;      // [T,B,M]
+  Sequences targets;  // [T,B]
+  int width = 0;      // M
+  int words = 0;      // V
+  OutputWeights weights;
+  Tensor d_hidden;                     // [T,B,M], written; null = evaluate only
+  OutputWeights* gradients = nullptr;  // +=; null = evaluate only
+  float gradient_scale = 1;            // gradients are of gradient_scale * loss
+};
+
+// Sum over the true target steps of the batch.
+struct LossSum {
+  double loss = 0;           // nats
+  std::int64_t tokens = 0;   // true target steps
+  std::int64_t correct = 0;  // of them, those where the target has the highest logit
+};
+
+// Clip to a global norm, then Adam (Kingma and Ba, 2015, algorithm 1, with bias correction as in
+// torch.optim.Adam), over all parameters at once. Gradients are zero afterwards. A norm that is
+// not finite leaves parameters and moments as they were.
+struct AdamStep {
+  Tensor parameters;      // [P]
+  Tensor gradients;       // [P], zeroed
+  Tensor first_moment;    // [P]
+  Tensor second_moment;   // [P]
+  std::int64_t step = 1;  // 1 for the first update
+  float rate = 0.001f;
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float epsilon = 1e-8f;
+  float clip_norm = 0;  // 0 = no clipping
+};
+
+// What one training step amounts to, in the order of the adam() calls.
+struct StepResult {
+  LossSum loss;              // of the loss() calls with gradients since the last adam()
+  double gradient_norm = 0;  // before clipping
+};
+
+// Greedy decoding of a whole batch. Row b ends at `end` or after max_steps tokens.
+struct DecodeCall {
+  const LstmStack* decoder = nullptr;
+  LstmState initial;                             // [L,B,M]
+  const AttentionWeights* attention = nullptr;   // null = none
+  Tensor memory;                                 // [S,B,M], with attention
+  std::span<const std::int32_t> memory_lengths;  // [B]
+  int memory_steps = 0;
+  OutputWeights output;
+  std::int32_t begin = 0;  // id fed first
+  std::int32_t end = 0;    // id that ends a sentence; not part of the result
+  int max_steps = 0;
+};
+
+struct Decoded {
+  std::vector<std::int32_t> ids;  // without `end`
+  double log_probability = 0;     // of the ids and, where reached, of `end`
+};
+
+struct DeviceInfo {
+  std::string kind;  // "cpu" or "cuda"
+  std::string name;  // "AMD EPYC 9R45 (2 threads, avx512)"
+  int threads = 0;   // compute threads; 0 on a GPU
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual DeviceInfo info() const = 0;
+  // Zeroed. Throws Error(kDevice) with the bytes asked for when they are not to be had.
+  virtual std::unique_ptr<Buffer> allocate(std::size_t floats) = 0;
+  // Copies in; `source` may be reused on return. Sizes must agree.
+  virtual void write(Tensor destination, std::span<const float> source) = 0;
+  // Copies out; waits.
+  virtual void read(Tensor source, std::span<float> destination) = 0;
+  virtual std::unique_ptr<Tape> lstm_forward(const LstmStack&, const LstmForward&) = 0;
+  virtual void lstm_backward(const LstmStack&, const LstmBackward&, Tape&) = 0;
+  virtual std::unique_ptr<Tape> attention_forward(const AttentionWeights&,
+                                                  const AttentionForward&) = 0;
+  virtual void attention_backward(const AttentionWeights&, const AttentionBackward&, Tape&) = 0;
+  // With gradients: the sum joins the next take_result() and {} is returned at once.
+  // Evaluating only: waits, and returns the sum.
+  virtual LossSum loss(const LossCall&) = 0;
+  virtual void adam(const AdamStep&) = 0;
+  // Result of the oldest adam() whose result was not taken yet; waits.
+  virtual StepResult take_result() = 0;
+  virtual std::vector<Decoded> decode(const DecodeCall&) = 0;
+};
+
+struct DeviceChoice {
+  std::string device = "auto";  // "auto", "cpu" or "cuda"
+  int threads = 0;              // CPU compute threads; 0 = one per core the process may use
+};
+
+struct ChosenBackend {
+  std::unique_ptr<Backend> backend;
+  std::string reason;  // why this device, in words, e.g. "auto: no CUDA plug-in is installed"
+};
+
+// Throws Error(kDevice) when the device that was asked for is not to be had, with the remedy.
+ChosenBackend make_backend(const DeviceChoice& choice);
+
+}  // namespace traind

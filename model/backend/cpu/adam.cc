@@ -1,0 +1,82 @@
+#include "model/backend/cpu/adam.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace traind::cpu {
+namespace {
+
+// Squares are summed by pieces of this many floats, and the pieces in their order: the norm does
+// not depend on who summed which piece.
+constexpr int kPiece = 8192;
+
+struct Norm {
+  int pieces = 0;
+  double* squares = nullptr;  // [pieces]
+  void lay_out(Carver& carver) { squares = carver.take<double>(pieces); }
+};
+
+double norm_of(Engine& engine, int lanes, const Tensor& gradients) {
+  Norm norm;
+  norm.pieces = static_cast<int>((gradients.size + kPiece - 1) / kPiece);
+  const Lease workspace = lend(engine.arena, norm);
+  engine.team.run(lanes, [&](const Lane& lane) {
+    const Range mine = lane.share(norm.pieces);
+    for (int i = mine.begin; i < mine.end; ++i) {
+      const std::size_t begin = static_cast<std::size_t>(i) * kPiece;
+      norm.squares[i] = engine.kernels.square_sum(
+          std::min<std::size_t>(kPiece, gradients.size - begin), gradients.data + begin);
+    }
+  });
+  double sum = 0;
+  for (int i = 0; i < norm.pieces; ++i) sum += norm.squares[i];
+  return std::sqrt(sum);
+}
+
+AdamRange settings_of(const AdamStep& step, double norm) {
+  AdamRange range;
+  const double first_correction = 1 - std::pow(static_cast<double>(step.beta1), step.step);
+  const double second_correction = 1 - std::pow(static_cast<double>(step.beta2), step.step);
+  range.beta1 = step.beta1;
+  range.beta2 = step.beta2;
+  range.epsilon = step.epsilon;
+  range.rate = static_cast<float>(step.rate / first_correction);
+  range.second_correction_root = static_cast<float>(std::sqrt(second_correction));
+  // As torch.nn.utils.clip_grad_norm_ does it.
+  const double factor = step.clip_norm > 0 ? step.clip_norm / (norm + 1e-6) : 1;
+  range.gradient_scale = static_cast<float>(std::min(factor, 1.0));
+  return range;
+}
+
+}  // namespace
+
+double adam(Engine& engine, const AdamStep& step) {
+  const std::size_t size = step.parameters.size;
+  require(step.gradients.size == size && step.first_moment.size == size &&
+              step.second_moment.size == size,
+          "adam: parameters, gradients and moments differ in size");
+  require(step.step >= 1, "adam: steps count from 1");
+  const int lanes = engine.team.lanes_for(16.0 * static_cast<double>(size));
+  const double norm = norm_of(engine, lanes, step.gradients);
+  if (!std::isfinite(norm)) {
+    std::memset(step.gradients.data, 0, sizeof(float) * size);
+    return norm;
+  }
+  const AdamRange settings = settings_of(step, norm);
+  engine.team.run(lanes, [&](const Lane& lane) {
+    const Range pieces = lane.share(static_cast<int>((size + kPiece - 1) / kPiece));
+    const std::size_t begin = static_cast<std::size_t>(pieces.begin) * kPiece;
+    AdamRange mine = settings;
+    mine.count = std::min(static_cast<std::size_t>(pieces.end) * kPiece, size) - begin;
+    mine.parameters = step.parameters.data + begin;
+    mine.gradients = step.gradients.data + begin;
+    mine.first_moment = step.first_moment.data + begin;
+    mine.second_moment = step.second_moment.data + begin;
+    if (pieces.size() > 0) engine.kernels.adam(mine);
+  });
+  engine.packs.changed(step.parameters.data, size);
+  return norm;
+}
+
+}  // namespace traind::cpu

@@ -1,0 +1,13 @@
+// Clipping to a global norm and Adam over one flat row, on the CPU.
+// Called on the backend's thread; waits for the lanes. Throws Error(kDevice) when sizes differ.
+#pragma once
+
+#include "model/backend/backend.h"
+#include "model/backend/cpu/engine.h"
+
+namespace traind::cpu {
+
+// The norm of the gradients before clipping.
+double adam(Engine& engine, const AdamStep& step);
+
+}  // namespace traind::cpu

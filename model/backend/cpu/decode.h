@@ -1,0 +1,15 @@
+// Greedy decoding of a batch, built from the forward passes with one step each.
+// Called on the backend's thread; waits for the lanes. Throws Error(kDevice) on arguments that
+// contradict each other.
+#pragma once
+
+#include <vector>
+
+#include "model/backend/backend.h"
+#include "model/backend/cpu/engine.h"
+
+namespace traind::cpu {
+
+std::vector<Decoded> decode(Engine& engine, const DecodeCall& call);
+
+}  // namespace traind::cpu

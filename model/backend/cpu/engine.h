@@ -1,0 +1,36 @@
+// What every operation of the CPU backend works with. Owned by the backend; its thread only.
+#pragma once
+
+#include "model/backend/cpu/arena.h"
+#include "model/backend/cpu/kernels/kernels.h"
+#include "model/backend/cpu/packs.h"
+#include "model/backend/cpu/team.h"
+#include "model/base/error.h"
+
+namespace traind::cpu {
+
+struct Engine {
+  Engine(int threads, InstructionSet set)
+      : kernels(kernels_for(set)), team(threads), packs(team, kernels, arena) {}
+
+  const Kernels& kernels;
+  Team team;
+  Arena arena;
+  PackCache packs;
+};
+
+// `complaint` names the call and what is wrong: "lstm_forward: a length is 0". Not a string, so
+// that a good call builds none.
+inline void require(bool holds, const char* complaint) {
+  if (!holds) throw Error(ErrorKind::kDevice, complaint);
+}
+
+// A weight [rows,cols] for x W^T (forward) and for dy W (backward).
+inline PackSource forward_form(const float* weight, int rows, int cols) {
+  return {weight, static_cast<std::size_t>(cols), 1, rows, rows, cols, true};
+}
+inline PackSource backward_form(const float* weight, int rows, int cols) {
+  return {weight, static_cast<std::size_t>(cols), 1, rows, rows, cols, false};
+}
+
+}  // namespace traind::cpu

@@ -1,0 +1,160 @@
+#include "model/backend/cpu/loss.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "model/backend/cpu/rows.h"
+
+namespace traind::cpu {
+namespace {
+
+struct Loss {
+  const Kernels& kernels;
+  const LossCall& call;
+  int lanes = 1;
+  RowMap rows = {};
+  float* hidden = nullptr;          // [rows,M]
+  float* logits = nullptr;          // [rows,V] and, with gradients, what comes back through them
+  float* d_hidden = nullptr;        // [rows,M]
+  double* nats = nullptr;           // [rows]
+  std::uint8_t* correct = nullptr;  // [rows]
+  float* d_bias = nullptr;          // [V]
+  float* scratch = nullptr;         // [lanes][scratch_floats]
+  std::size_t scratch_floats = 0;
+  const float* forward_pack = nullptr;
+  const float* backward_pack = nullptr;
+
+  bool training() const { return call.gradients != nullptr; }
+  void lay_out(Carver& carver);
+  void run(const Lane& lane);
+  void score(int row);
+  void weight_gradients(const Lane& lane);
+  LossSum sum() const;
+};
+
+void Loss::lay_out(Carver& carver) {
+  const std::size_t most = static_cast<std::size_t>(rows.steps) * rows.batch;
+  rows.lay_out(carver);
+  hidden = carver.floats(most * call.width);
+  logits = carver.floats(most * call.words);
+  nats = carver.take<double>(most);
+  correct = carver.take<std::uint8_t>(most);
+  if (!training()) return;
+  scratch_floats = kernels.outer_scratch(call.words / lanes + 12);
+  d_hidden = carver.floats(most * call.width);
+  d_bias = carver.floats(call.words);
+  scratch = carver.floats(scratch_floats * lanes);
+}
+
+void Loss::run(const Lane& lane) {
+  const std::size_t m = call.width;
+  const std::size_t v = call.words;
+  const Range mine = lane.share(rows.total, 6);
+  for (int r = mine.begin; r < mine.end; ++r) {
+    std::memcpy(hidden + r * m, call.hidden.data + rows.place[r] * m, sizeof(float) * m);
+  }
+  kernels.multiply({mine.size(), call.words, call.width, hidden + mine.begin * m, m, forward_pack,
+                    logits + mine.begin * v, v, false});
+  for (int r = mine.begin; r < mine.end; ++r) score(r);
+  if (!training()) return;
+  kernels.multiply({mine.size(), call.width, call.words, logits + mine.begin * v, v, backward_pack,
+                    d_hidden + mine.begin * m, m, false});
+  for (int r = mine.begin; r < mine.end; ++r) {
+    std::memcpy(call.d_hidden.data + rows.place[r] * m, d_hidden + r * m, sizeof(float) * m);
+  }
+  const Range places = lane.share(rows.steps * rows.batch);
+  for (int place = places.begin; place < places.end; ++place) {
+    if (rows.active(place / rows.batch, place % rows.batch)) continue;
+    std::memset(call.d_hidden.data + place * m, 0, sizeof(float) * m);
+  }
+  lane.wait_for_all();
+  weight_gradients(lane);
+}
+
+// The loss of one row; with gradients its logits become (p - [target]) * gradient_scale.
+void Loss::score(int row) {
+  const int target = call.targets.ids[static_cast<std::size_t>(rows.place[row])];
+  SoftmaxRow softmax;
+  softmax.words = call.words;
+  softmax.logits = logits + static_cast<std::size_t>(row) * call.words;
+  softmax.bias = call.weights.bias.data;
+  const float logit = softmax.logits[target] + softmax.bias[target];
+  kernels.softmax(softmax);
+  nats[row] = std::log(static_cast<double>(softmax.sum)) -
+              (static_cast<double>(logit) - static_cast<double>(softmax.highest));
+  correct[row] = softmax.best == target ? 1 : 0;
+  if (!training()) return;
+  kernels.scale(call.words, call.gradient_scale / softmax.sum, softmax.logits);
+  softmax.logits[target] -= call.gradient_scale;
+}
+
+void Loss::weight_gradients(const Lane& lane) {
+  const std::size_t m = call.width;
+  const std::size_t v = call.words;
+  const Range mine = lane.share(call.words, 6);
+  if (mine.size() == 0) return;
+  kernels.multiply_outer({mine.size(), call.width, rows.total, logits + mine.begin, v, hidden, m,
+                          call.gradients->weight.data + mine.begin * m, m,
+                          scratch + lane.index() * scratch_floats});
+  std::memset(d_bias + mine.begin, 0, sizeof(float) * static_cast<std::size_t>(mine.size()));
+  kernels.add_column_sums(rows.total, mine.size(), logits + mine.begin, v, d_bias + mine.begin);
+  kernels.add(mine.size(), d_bias + mine.begin, call.gradients->bias.data + mine.begin);
+}
+
+// In the order of the rows, whichever lane had them.
+LossSum Loss::sum() const {
+  LossSum sum;
+  sum.tokens = rows.total;
+  for (int r = 0; r < rows.total; ++r) {
+    sum.loss += nats[r];
+    sum.correct += correct[r];
+  }
+  return sum;
+}
+
+void check(const LossCall& call) {
+  const auto batch = static_cast<std::size_t>(call.targets.batch());
+  const std::size_t steps = call.targets.steps;
+  const std::size_t m = call.width;
+  const std::size_t v = call.words;
+  require(call.width > 0 && call.words > 0 && batch > 0 && steps > 0,
+          "loss: width, words, steps and batch must be above 0");
+  require(good_lengths(call.targets.lengths, call.targets.steps),
+          "loss: a length is not within 1 and the number of steps");
+  require(call.targets.ids.size() == steps * batch && call.hidden.size == steps * batch * m,
+          "loss: targets or hidden are not [steps, batch]");
+  require(call.weights.weight.size == v * m && call.weights.bias.size == v,
+          "loss: the weights are not [V,M] and [V]");
+  require((call.gradients == nullptr) == !call.d_hidden,
+          "loss: give both d_hidden and gradients, or neither");
+  if (call.gradients == nullptr) return;
+  require(call.d_hidden.size == call.hidden.size && call.gradients->weight.size == v * m &&
+              call.gradients->bias.size == v,
+          "loss: gradients have not the shape of what they belong to");
+}
+
+}  // namespace
+
+LossSum loss(Engine& engine, const LossCall& call) {
+  check(call);
+  Loss loss{engine.kernels, call};
+  loss.rows.steps = call.targets.steps;
+  loss.rows.batch = call.targets.batch();
+  const double places = static_cast<double>(loss.rows.steps) * loss.rows.batch;
+  loss.lanes = engine.team.lanes_for(2.0 * places * call.width * call.words);
+  const Lease workspace = lend(engine.arena, loss);
+  loss.rows.fill(call.targets.lengths);
+  for (int r = 0; r < loss.rows.total; ++r) {
+    const std::int32_t id = call.targets.ids[static_cast<std::size_t>(loss.rows.place[r])];
+    require(id >= 0 && id < call.words, "loss: a target is not below the number of words");
+  }
+  const float* weight = call.weights.weight.data;
+  loss.forward_pack = engine.packs.packed(forward_form(weight, call.words, call.width));
+  if (loss.training()) {
+    loss.backward_pack = engine.packs.packed(backward_form(weight, call.words, call.width));
+  }
+  engine.team.run(loss.lanes, [&](const Lane& lane) { loss.run(lane); });
+  return loss.sum();
+}
+
+}  // namespace traind::cpu

@@ -1,0 +1,221 @@
+#include "model/checkpoint/writer.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+
+namespace traind {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Memory that stays between saves, each page touched once, so that a copy into it never waits for
+// the kernel to find and clear pages: that takes ten times as long as the copy.
+class Row {
+ public:
+  std::span<float> of_size(std::size_t floats) {
+    if (floats > capacity_) grow(floats);
+    return {memory_.get(), floats};
+  }
+
+ private:
+  static constexpr std::size_t kAlignment = 64;
+
+  struct Free {
+    void operator()(float* memory) const noexcept { std::free(memory); }
+  };
+
+  void grow(std::size_t floats) {
+    if (floats > SIZE_MAX / sizeof(float) - kAlignment) throw std::bad_alloc();
+    const std::size_t bytes = (floats * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+    memory_.reset();
+    capacity_ = 0;
+    void* memory = std::aligned_alloc(kAlignment, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    memory_.reset(static_cast<float*>(memory));
+    std::memset(memory, 0, bytes);
+    capacity_ = bytes / sizeof(float);
+  }
+
+  std::unique_ptr<float[], Free> memory_;
+  std::size_t capacity_ = 0;
+};
+
+// Floats of a slot. Throws Error(kInternal) when it does not lie within the row.
+std::size_t checked_size(const SaveRequest::Slot& slot, std::size_t row_size) {
+  std::size_t size = 1;
+  bool fits = slot.offset <= row_size;
+  for (const std::int64_t extent : slot.shape) {
+    fits = fits && extent >= 0 &&
+           !__builtin_mul_overflow(size, static_cast<std::size_t>(extent), &size);
+  }
+  if (!fits || size > row_size - slot.offset) {
+    throw Error(ErrorKind::kInternal, "tensor " + slot.name + " does not lie within the row");
+  }
+  return size;
+}
+
+}  // namespace
+
+struct CheckpointWriter::Impl {
+  explicit Impl(CheckpointStore& its_store) : store(its_store) {}
+
+  void run();
+  SaveResult save();
+  void write(SaveResult& result);
+  void moved();
+  std::optional<SaveResult> take();
+
+  // Constant after construction.
+  CheckpointStore& store;
+
+  // The trainer's while `busy` is false, the thread's while it is true.
+  Row row;
+  std::span<const float> values;
+  SaveRequest request;
+  double stall_seconds = 0;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  // Guarded by mutex.
+  bool busy = false;
+  bool stopping = false;
+  std::uint64_t moves = 0;       // chunks written and syncs done, ever
+  std::uint64_t told_moves = 0;  // of which `alive` has heard
+  std::deque<SaveResult> results;
+
+  std::thread thread;
+};
+
+void CheckpointWriter::Impl::run() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    changed.wait(lock, [&] { return busy || stopping; });
+    if (!busy) return;
+    lock.unlock();
+    SaveResult result = save();
+    lock.lock();
+    results.push_back(std::move(result));
+    busy = false;
+    changed.notify_all();
+  }
+}
+
+SaveResult CheckpointWriter::Impl::save() {
+  SaveResult result;
+  result.step = request.step;
+  result.stall_seconds = stall_seconds;
+  try {
+    write(result);
+  } catch (const Error& error) {
+    result.error = error;
+    return result;
+  } catch (const std::exception& error) {
+    result.error = Error(ErrorKind::kInternal, std::string("saving failed: ") + error.what());
+    return result;
+  }
+  // Only now is there something newer to fall back on.
+  try {
+    result.pruned = store.prune(request.keep, request.best_step);
+  } catch (const Error& error) {
+    result.prune_error = error;
+  }
+  return result;
+}
+
+void CheckpointWriter::Impl::write(SaveResult& result) {
+  const Clock::time_point start = Clock::now();
+  result.file = checkpoint_name(request.step);
+  CheckpointView view;
+  view.metadata = std::move(request.metadata);
+  std::vector<TensorView> digested;
+  for (SaveRequest::Slot& slot : request.tensors) {
+    const std::size_t size = checked_size(slot, values.size());
+    view.tensors.push_back({slot.name, slot.shape, values.subspan(slot.offset, size)});
+    if (slot.digested) digested.push_back(view.tensors.back());
+  }
+  result.digest = digest_of(digested);
+  view.metadata[kDigestKey] = result.digest;
+  moved();
+  store.save(request.step, view, [&](std::uint64_t bytes) {
+    result.bytes = bytes;
+    moved();
+  });
+  result.write_seconds = seconds_since(start);
+}
+
+void CheckpointWriter::Impl::moved() {
+  const std::lock_guard lock(mutex);
+  ++moves;
+}
+
+// With mutex held.
+std::optional<SaveResult> CheckpointWriter::Impl::take() {
+  if (results.empty()) return std::nullopt;
+  SaveResult result = std::move(results.front());
+  results.pop_front();
+  return result;
+}
+
+CheckpointWriter::CheckpointWriter(CheckpointStore& store) : impl_(std::make_unique<Impl>(store)) {
+  impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+}
+
+CheckpointWriter::~CheckpointWriter() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->changed.notify_all();
+  impl_->thread.join();
+}
+
+bool CheckpointWriter::submit(SaveRequest request, bool wait) {
+  const Clock::time_point start = Clock::now();
+  std::unique_lock lock(impl_->mutex);
+  if (impl_->busy && !wait) return false;
+  impl_->changed.wait(lock, [&] { return !impl_->busy; });
+  // Unlocked for the copy: nobody but this thread makes it busy, so the row stays ours.
+  lock.unlock();
+  for (const SaveRequest::Slot& slot : request.tensors) checked_size(slot, request.row_size);
+  const std::span<float> row = impl_->row.of_size(request.row_size);
+  request.copy(row);
+  request.copy = nullptr;
+  lock.lock();
+  impl_->values = row;
+  impl_->request = std::move(request);
+  impl_->busy = true;
+  impl_->told_moves = impl_->moves;
+  impl_->stall_seconds = seconds_since(start);
+  impl_->changed.notify_all();
+  return true;
+}
+
+std::optional<SaveResult> CheckpointWriter::poll() {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->take();
+}
+
+std::optional<SaveResult> CheckpointWriter::wait(const std::function<void()>& alive) {
+  constexpr std::chrono::milliseconds kLook(200);
+  std::unique_lock lock(impl_->mutex);
+  while (!impl_->changed.wait_for(lock, kLook, [&] { return !impl_->busy; })) {
+    if (std::exchange(impl_->told_moves, impl_->moves) == impl_->moves || !alive) continue;
+    lock.unlock();
+    alive();
+    lock.lock();
+  }
+  return impl_->take();
+}
+
+}  // namespace traind

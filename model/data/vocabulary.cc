@@ -1,0 +1,171 @@
+#include "model/data/vocabulary.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/base/error.h"
+#include "model/data/utf8.h"
+
+namespace traind {
+namespace {
+
+constexpr std::string_view kCharactersHead = "characters\n";
+constexpr std::string_view kWordsHead = "words\n";
+constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// A byte that is no UTF-8 counts as a token, so that damaged text never stops the walk.
+std::size_t step(std::string_view text, std::size_t at) noexcept {
+  if (static_cast<unsigned char>(text[at]) < 0x80) return 1;
+  const CodePoint point = decode_utf8(text.data() + at, text.data() + text.size());
+  return point.bytes == 0 ? 1 : static_cast<std::size_t>(point.bytes);
+}
+
+template <class Take>
+void each_token(std::string_view text, TokenKind kind, Take&& take) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t end = at;
+    if (kind == TokenKind::kCharacters) {
+      end += step(text, at);
+    } else {
+      while (end < text.size() && !is_space(text[end])) ++end;
+    }
+    if (end > at) take(text.substr(at, end - at));
+    at = std::max(end, at + 1);
+  }
+}
+
+std::string escaped(const std::string& token) {
+  std::string line;
+  for (const char c : token) {
+    if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\\') {
+      line += "\\\\";
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+std::string unescaped(std::string_view line) {
+  std::string token;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] != '\\') {
+      token += line[i];
+      continue;
+    }
+    const char next = i + 1 < line.size() ? line[++i] : '\0';
+    if (next != 'n' && next != '\\') {
+      throw Error(ErrorKind::kCorrupt,
+                  "vocabulary: unknown escape in the line of a token; take another checkpoint");
+    }
+    token += next == 'n' ? '\n' : '\\';
+  }
+  return token;
+}
+
+}  // namespace
+
+std::vector<std::string_view> split_tokens(std::string_view text, TokenKind kind) {
+  std::vector<std::string_view> tokens;
+  if (kind == TokenKind::kCharacters) tokens.reserve(text.size());
+  each_token(text, kind, [&](std::string_view token) { tokens.push_back(token); });
+  return tokens;
+}
+
+std::int64_t count_tokens(std::string_view text, TokenKind kind) noexcept {
+  std::int64_t count = 0;
+  each_token(text, kind, [&](std::string_view) { ++count; });
+  return count;
+}
+
+Vocabulary::Vocabulary(TokenKind kind, std::vector<std::string> tokens)
+    : kind_(kind), tokens_(std::move(tokens)) {
+  const auto refuse = [](std::size_t index, const char* why) {
+    throw Error(ErrorKind::kData, "vocabulary: token " + std::to_string(index + 1) + " " + why);
+  };
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    const std::string& token = tokens_[i];
+    const std::int32_t id = kFirstTokenId + static_cast<std::int32_t>(i);
+    if (kind_ == TokenKind::kWords) {
+      if (token.empty() || std::any_of(token.begin(), token.end(), is_space)) {
+        refuse(i, "is not one word");
+      }
+      if (!by_word_.emplace(token, id).second) refuse(i, "is there twice");
+      continue;
+    }
+    const CodePoint point =
+        token.empty() ? CodePoint{} : decode_utf8(token.data(), token.data() + token.size());
+    if (point.bytes == 0 || token.size() != static_cast<std::size_t>(point.bytes)) {
+      refuse(i, "is not one character");
+    }
+    if (by_code_point_.size() <= point.value) by_code_point_.resize(point.value + 1, kUnknownId);
+    if (by_code_point_[point.value] != kUnknownId) refuse(i, "is there twice");
+    by_code_point_[point.value] = id;
+  }
+}
+
+std::int32_t Vocabulary::id_of(std::string_view token) const {
+  if (kind_ == TokenKind::kWords) {
+    const auto found = by_word_.find(token);
+    return found == by_word_.end() ? kUnknownId : found->second;
+  }
+  const CodePoint point = decode_utf8(token.data(), token.data() + token.size());
+  const bool known = point.bytes > 0 && point.value < by_code_point_.size();
+  return known ? by_code_point_[point.value] : kUnknownId;
+}
+
+std::vector<std::int32_t> Vocabulary::encode(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  if (kind_ == TokenKind::kCharacters) ids.reserve(text.size());
+  each_token(text, kind_, [&](std::string_view token) { ids.push_back(id_of(token)); });
+  return ids;
+}
+
+std::string Vocabulary::decode(const std::vector<std::int32_t>& ids) const {
+  std::string text;
+  for (const std::int32_t id : ids) {
+    if (id == kPadId || id == kBeginId || id == kEndId) continue;
+    if (kind_ == TokenKind::kWords && !text.empty()) text += ' ';
+    const bool known = id >= kFirstTokenId && id < size();
+    text += known ? tokens_[static_cast<std::size_t>(id - kFirstTokenId)] : kReplacement;
+  }
+  return text;
+}
+
+std::string to_text(const Vocabulary& vocabulary) {
+  std::string text(vocabulary.kind() == TokenKind::kWords ? kWordsHead : kCharactersHead);
+  for (const std::string& token : vocabulary.tokens()) text += escaped(token) + '\n';
+  return text;
+}
+
+Vocabulary vocabulary_from_text(const std::string& text) {
+  const bool words = text.starts_with(kWordsHead);
+  if (!words && !text.starts_with(kCharactersHead)) {
+    throw Error(ErrorKind::kCorrupt,
+                "vocabulary: its first line is neither \"characters\" nor \"words\"; take another "
+                "checkpoint");
+  }
+  if (text.back() != '\n') {
+    throw Error(ErrorKind::kCorrupt,
+                "vocabulary: its last line is cut off; take another checkpoint");
+  }
+  std::vector<std::string> tokens;
+  std::size_t at = words ? kWordsHead.size() : kCharactersHead.size();
+  while (at < text.size()) {
+    const std::size_t end = text.find('\n', at);
+    tokens.push_back(unescaped(std::string_view(text).substr(at, end - at)));
+    at = end + 1;
+  }
+  try {
+    return {words ? TokenKind::kWords : TokenKind::kCharacters, std::move(tokens)};
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kCorrupt, std::string(error.what()) + "; take another checkpoint");
+  }
+}
+
+}  // namespace traind

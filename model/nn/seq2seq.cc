@@ -1,0 +1,273 @@
+#include "model/nn/seq2seq.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "model/base/error.h"
+#include "model/nn/initialise.h"
+#include "model/nn/sequence_check.h"
+#include "model/nn/weights.h"
+#include "model/nn/workspace.h"
+
+namespace traind {
+namespace {
+
+// What the encoder hands on: the memory, the last state, and what its backward pass needs.
+struct Encoded {
+  Tensor memory;    // [S,B,M]
+  LstmState state;  // [L,B,M]
+  std::unique_ptr<Tape> tape;
+};
+
+// The decoder's side of a batch.
+struct Answered {
+  Tensor decoded;   // [T,B,M]
+  Tensor attended;  // [T,B,M]; the same as decoded without attention
+  std::unique_ptr<Tape> decoder_tape;
+  std::unique_ptr<Tape> attention_tape;
+};
+
+// How a forward pass runs: with dropout and tapes, or without.
+struct Pass {
+  bool training = false;
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+std::int64_t true_steps(const Sequences& sequences) {
+  std::int64_t sum = 0;
+  for (const std::int32_t length : sequences.lengths) sum += length;
+  return sum;
+}
+
+}  // namespace
+
+struct Seq2seq::Impl {
+  Impl(Backend& device, const ModelShape& model_shape)
+      : backend(device),
+        shape(model_shape),
+        table(parameter_table(model_shape)),
+        parameters(device.allocate(row_size(table))),
+        gradients(device.allocate(row_size(table))),
+        first_moment(device.allocate(row_size(table))),
+        second_moment(device.allocate(row_size(table))),
+        weights(view_weights(shape, table, parameters->tensor())),
+        weight_gradients(view_weights(shape, table, gradients->tensor())),
+        workspace(device) {}
+
+  Backend& backend;
+  const ModelShape shape;
+  const std::vector<ParameterEntry> table;
+  std::unique_ptr<Buffer> parameters;     // [P]
+  std::unique_ptr<Buffer> gradients;      // [P]
+  std::unique_ptr<Buffer> first_moment;   // [P]
+  std::unique_ptr<Buffer> second_moment;  // [P]
+  const ModelWeights weights;
+  ModelWeights weight_gradients;
+  Workspace workspace;
+
+  // A place for one vector of the memory's width at every step of every sentence.
+  Tensor sequence_at(Place place, const Sequences& like) {
+    const auto rows = static_cast<std::size_t>(like.steps) * like.lengths.size();
+    return workspace.at(place, rows * static_cast<std::size_t>(shape.hidden));
+  }
+
+  LstmState state_at(Place h, Place c, std::size_t batch) {
+    const std::size_t floats =
+        static_cast<std::size_t>(shape.layers) * batch * static_cast<std::size_t>(shape.hidden);
+    return {workspace.at(h, floats), workspace.at(c, floats)};
+  }
+
+  LstmForward pass_over(const Sequences& input, const Pass& pass, std::uint32_t site) const {
+    LstmForward call;
+    call.input = input;
+    call.training = pass.training;
+    call.dropout = pass.training ? shape.dropout : 0;
+    call.mask = {pass.seed, pass.step, site};
+    return call;
+  }
+
+  Encoded encode(const Sequences& source, const Pass& pass) {
+    Encoded encoded;
+    encoded.memory = sequence_at(Place::kMemory, source);
+    encoded.state = state_at(Place::kStateH, Place::kStateC, source.lengths.size());
+    LstmForward call = pass_over(source, pass, 0);
+    call.output = encoded.memory;
+    call.last = encoded.state;
+    encoded.tape = backend.lstm_forward(weights.encoder, call);
+    return encoded;
+  }
+
+  // Teacher forcing: the decoder reads the true target, one step behind.
+  Answered answer(const SequencePair& batch, const Encoded& encoded, const Pass& pass) {
+    Answered answered;
+    answered.decoded = sequence_at(Place::kDecoded, batch.target_in);
+    LstmForward call = pass_over(batch.target_in, pass, static_cast<std::uint32_t>(shape.layers));
+    call.initial = encoded.state;
+    call.output = answered.decoded;
+    answered.decoder_tape = backend.lstm_forward(weights.decoder, call);
+    answered.attended = answered.decoded;
+    if (shape.attention) attend(batch, encoded, pass, answered);
+    return answered;
+  }
+
+  void attend(const SequencePair& batch, const Encoded& encoded, const Pass& pass,
+              Answered& answered) {
+    answered.attended = sequence_at(Place::kAttended, batch.target_in);
+    AttentionForward call;
+    call.query = answered.decoded;
+    call.memory = encoded.memory;
+    call.lengths = batch.source.lengths;
+    call.query_lengths = batch.target_in.lengths;
+    call.query_steps = batch.target_in.steps;
+    call.memory_steps = batch.source.steps;
+    call.width = shape.hidden;
+    call.output = answered.attended;
+    call.training = pass.training;
+    answered.attention_tape = backend.attention_forward(weights.attention, call);
+  }
+
+  LossCall loss_of(const SequencePair& batch, const Answered& answered) const {
+    LossCall call;
+    call.hidden = answered.attended;
+    call.targets = batch.target_out;
+    call.width = shape.hidden;
+    call.words = shape.target_words;
+    call.weights = weights.output;
+    return call;
+  }
+
+  // From the gradient of what the projection read back to every parameter.
+  void backward(const SequencePair& batch, const Encoded& encoded, const Answered& answered,
+                Tensor d_hidden) {
+    Tensor d_decoded = d_hidden;
+    Tensor d_memory;  // null: without attention only the encoder's last state was read
+    if (shape.attention) {
+      d_memory = sequence_at(Place::kMemoryGrad, batch.source);
+      d_decoded = sequence_at(Place::kDecodedGrad, batch.target_in);
+      backend.attention_backward(weights.attention,
+                                 {d_hidden, d_decoded, d_memory, &weight_gradients.attention},
+                                 *answered.attention_tape);
+    }
+    const LstmState d_state =
+        state_at(Place::kStateHGrad, Place::kStateCGrad, batch.source.lengths.size());
+    backend.lstm_backward(weights.decoder, {d_decoded, {}, d_state, &weight_gradients.decoder},
+                          *answered.decoder_tape);
+    backend.lstm_backward(weights.encoder, {d_memory, d_state, {}, &weight_gradients.encoder},
+                          *encoded.tape);
+  }
+
+  void check(const SequencePair& batch) const {
+    check_sequences(batch.source, shape.source_words, "the source");
+    check_sequences(batch.target_in, shape.target_words, "the decoder's input");
+    check_sequences(batch.target_out, shape.target_words, "the target");
+    const bool aligned = batch.source.batch() == batch.target_in.batch() &&
+                         batch.target_in.steps == batch.target_out.steps &&
+                         std::ranges::equal(batch.target_in.lengths, batch.target_out.lengths);
+    if (!aligned) {
+      throw Error(ErrorKind::kInternal,
+                  "unusable batch: source, decoder's input and target differ in their sentences");
+    }
+  }
+};
+
+Seq2seq::Seq2seq(Backend& backend, const ModelShape& shape)
+    : impl_(std::make_unique<Impl>(backend, shape)) {}
+Seq2seq::~Seq2seq() = default;
+
+const ModelShape& Seq2seq::shape() const { return impl_->shape; }
+const std::vector<ParameterEntry>& Seq2seq::parameters() const { return impl_->table; }
+
+std::int64_t Seq2seq::parameter_count() const {
+  std::int64_t count = 0;
+  for (const ParameterEntry& entry : impl_->table) count += static_cast<std::int64_t>(entry.size);
+  return count;
+}
+
+void Seq2seq::initialise(std::uint64_t seed) {
+  std::vector<float> row(row_size(impl_->table));
+  draw_parameters(impl_->table, seed, row);
+  const std::vector<float> zero(row.size());
+  restore(row, zero, zero);
+}
+
+void Seq2seq::forward_backward(const SequencePair& batch, std::uint64_t seed, std::uint64_t step) {
+  impl_->check(batch);
+  const Pass pass{true, seed, step};
+  const Encoded encoded = impl_->encode(batch.source, pass);
+  const Answered answered = impl_->answer(batch, encoded, pass);
+  LossCall call = impl_->loss_of(batch, answered);
+  call.d_hidden = impl_->sequence_at(Place::kHiddenGrad, batch.target_in);
+  call.gradients = &impl_->weight_gradients.output;
+  call.gradient_scale = 1.0f / static_cast<float>(true_steps(batch.target_out));
+  impl_->backend.loss(call);
+  impl_->backward(batch, encoded, answered, call.d_hidden);
+}
+
+void Seq2seq::update(const AdamSettings& settings, std::int64_t step, float rate) {
+  AdamStep call;
+  call.parameters = impl_->parameters->tensor();
+  call.gradients = impl_->gradients->tensor();
+  call.first_moment = impl_->first_moment->tensor();
+  call.second_moment = impl_->second_moment->tensor();
+  call.step = step;
+  call.rate = rate;
+  call.beta1 = settings.beta1;
+  call.beta2 = settings.beta2;
+  call.epsilon = settings.epsilon;
+  call.clip_norm = settings.clip_norm;
+  impl_->backend.adam(call);
+}
+
+StepResult Seq2seq::take_result() { return impl_->backend.take_result(); }
+
+LossSum Seq2seq::evaluate(const SequencePair& batch) {
+  impl_->check(batch);
+  const Pass pass;
+  const Encoded encoded = impl_->encode(batch.source, pass);
+  const Answered answered = impl_->answer(batch, encoded, pass);
+  return impl_->backend.loss(impl_->loss_of(batch, answered));
+}
+
+std::vector<Decoded> Seq2seq::decode(const Sequences& source, std::int32_t begin, std::int32_t end,
+                                     int max_steps) {
+  check_sequences(source, impl_->shape.source_words, "the source");
+  const Encoded encoded = impl_->encode(source, Pass{});
+  DecodeCall call;
+  call.decoder = &impl_->weights.decoder;
+  call.initial = encoded.state;
+  if (impl_->shape.attention) {
+    call.attention = &impl_->weights.attention;
+    call.memory = encoded.memory;
+    call.memory_lengths = source.lengths;
+    call.memory_steps = source.steps;
+  }
+  call.output = impl_->weights.output;
+  call.begin = begin;
+  call.end = end;
+  call.max_steps = max_steps;
+  return impl_->backend.decode(call);
+}
+
+void Seq2seq::save(std::span<float> weights, std::span<float> first_moment,
+                   std::span<float> second_moment) const {
+  impl_->backend.read(impl_->parameters->tensor(), weights);
+  impl_->backend.read(impl_->first_moment->tensor(), first_moment);
+  impl_->backend.read(impl_->second_moment->tensor(), second_moment);
+}
+
+void Seq2seq::restore(std::span<const float> weights, std::span<const float> first_moment,
+                      std::span<const float> second_moment) {
+  impl_->backend.write(impl_->parameters->tensor(), weights);
+  impl_->backend.write(impl_->first_moment->tensor(), first_moment);
+  impl_->backend.write(impl_->second_moment->tensor(), second_moment);
+  impl_->backend.write(impl_->gradients->tensor(), std::vector<float>(row_size(impl_->table)));
+}
+
+void Seq2seq::read_gradients(std::span<float> gradients) const {
+  impl_->backend.read(impl_->gradients->tensor(), gradients);
+}
+
+}  // namespace traind

@@ -1,0 +1,84 @@
+// The encoder-decoder model: its parameters by name, its loss with gradients, its answers.
+//
+// Owned by the trainer's thread together with its backend. Parameters, gradients and both Adam
+// moments are four rows of device memory with the same layout, so that one call updates all.
+// Names and shapes are those of torch.nn, so that a checkpoint opens in PyTorch:
+//   encoder.embedding.weight [Vs,I]        decoder.embedding.weight [Vt,I]
+//   encoder.lstm.weight_ih_l0[_reverse], weight_hh_.., bias_ih_.., bias_hh_..   (one module a side)
+//   attention.score.weight [H,H]  attention.combine.weight [H,2H]   output.weight [Vt,H]
+//   output.bias
+// The encoder's last state, directions side by side, is the decoder's first. Attention in PyTorch,
+// h the decoder's output [T,B,H] and s the encoder's [S,B,H]; both are Linear(.., bias=False):
+//   a = softmax(einsum("tbh,sbh->bts", h, attention.score(s)), padding of s at -inf)
+//   h = tanh(attention.combine(cat([einsum("bts,sbh->tbh", a, s), h], 2)))
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/backend/backend.h"
+#include "model/nn/parameters.h"
+
+namespace traind {
+
+// Source and target of one batch, in host memory that must live until the call returns.
+struct SequencePair {
+  Sequences source;
+  Sequences target_in;   // begin mark, then the target
+  Sequences target_out;  // the target, then the end mark; same lengths
+};
+
+// Adam's settings; the rate is given at each step.
+struct AdamSettings {
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float epsilon = 1e-8f;
+  float clip_norm = 0;  // 0 = no clipping
+};
+
+class Seq2seq {
+ public:
+  // Parameters are zero until initialise() or restore(). The backend must outlive the model.
+  // Throws Error(kConfig) on an impossible shape, Error(kDevice) when it does not fit the device.
+  Seq2seq(Backend& backend, const ModelShape& shape);
+  ~Seq2seq();
+
+  const ModelShape& shape() const;
+  const std::vector<ParameterEntry>& parameters() const;
+  std::int64_t parameter_count() const;  // without padding
+
+  // Drawn from (seed, tensor) by the rules in initialise.cc; moments and gradients to zero.
+  void initialise(std::uint64_t seed);
+
+  // Mean loss a target token of the batch, its gradient added to the gradients. Dropout is drawn
+  // from (seed, step). Like evaluate() and decode(), throws Error(kInternal) on a batch with a
+  // wrong length or id.
+  void forward_backward(const SequencePair& batch, std::uint64_t seed, std::uint64_t step);
+  // Clip, update, zero the gradients. `step` is 1 for the first update.
+  void update(const AdamSettings& settings, std::int64_t step, float rate);
+  // Of the oldest update() not yet asked about; waits. Its loss is the sum, not the mean.
+  StepResult take_result();
+
+  // Without dropout and gradients.
+  LossSum evaluate(const SequencePair& batch);
+  // Greedy, B answers. `begin` and `end` are the marks of the target's vocabulary.
+  std::vector<Decoded> decode(const Sequences& source, std::int32_t begin, std::int32_t end,
+                              int max_steps);
+
+  // Rows in and out, each row_size() floats; waits. What save() gives, restore() takes; gradients
+  // are zero after it.
+  void save(std::span<float> weights, std::span<float> first_moment,
+            std::span<float> second_moment) const;
+  void restore(std::span<const float> weights, std::span<const float> first_moment,
+               std::span<const float> second_moment);
+  // The gradients' row, for tests.
+  void read_gradients(std::span<float> gradients) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace traind

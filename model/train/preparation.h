@@ -1,0 +1,72 @@
+// What a run needs before its first step: corpus, vocabularies, device, model, and the state of
+// the newest good checkpoint where there is one.
+//
+// Owned by the trainer's thread; destroyed in reverse order of the members. prepare() reads the
+// whole corpus and waits for the disk and the device.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "model/backend/backend.h"
+#include "model/base/files.h"
+#include "model/checkpoint/store.h"
+#include "model/data/corpus.h"
+#include "model/data/vocabulary.h"
+#include "model/nn/seq2seq.h"
+#include "model/train/events.h"
+#include "model/train/run_file.h"
+#include "model/train/run_folder.h"
+#include "model/train/train_state.h"
+
+namespace traind {
+
+struct PrepareOptions {
+  RunFolder folder;
+  bool accept_changed_data = false;
+  FileOps* files = &posix_files();
+  std::function<void()> on_progress;  // called while the corpus is read; may throw to give up
+};
+
+struct Preparation {
+  std::unique_ptr<Corpus> corpus;
+  RunIdentity identity;
+  std::unique_ptr<Vocabulary> source;
+  std::unique_ptr<Vocabulary> target;
+  ChosenBackend device;
+  std::unique_ptr<Seq2seq> model;
+  TrainState state;
+  std::int64_t resumed_step = -1;  // -1 = from the beginning
+  std::string resumed_from;        // file name
+  std::string resumed_digest;      // of its weights
+};
+
+// Throws Error(kData) when the corpus is unusable or, on resume, not the one the run began with
+// (unless accepted); Error(kConfig) when the run file differs from the one it began with, naming
+// the lines; Error(kCorrupt) when there are checkpoints and none is good; kDevice, kIo.
+Preparation prepare(const RunFile& run, const PrepareOptions& options, CheckpointStore& store,
+                    EventSink& events);
+
+ModelShape shape_of(const RunFile& run, const Vocabulary& source, const Vocabulary& target);
+
+// Bytes of one checkpoint of such a model, header left out: weights and both moments.
+std::uint64_t checkpoint_bytes(const ModelShape& shape);
+
+// The three rows of a checkpoint as its tensors: weights under their own names, then the moments
+// under "optim.first." and "optim.second.".
+struct CheckpointTensor {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  int row = 0;             // 0 weights, 1 first moment, 2 second moment
+  std::size_t offset = 0;  // in its row
+  std::size_t size = 0;
+};
+std::vector<CheckpointTensor> checkpoint_tensors(const Seq2seq& model);
+
+// Puts a checkpoint's tensors into the model. Throws Error(kCorrupt) when one is missing or has
+// another shape.
+void restore_model(const CheckpointContent& content, Seq2seq& model);
+
+}  // namespace traind

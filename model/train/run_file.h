@@ -1,0 +1,73 @@
+// A run as its author wrote it (run.toml), parsed once into plain values.
+//
+// A value; safe on any thread. Defaults stand here and nowhere else; README.md explains each key.
+// An unknown key, a wrong type or a value out of range is Error(kConfig) with file, line and, for
+// a key, the nearest one that exists.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/data/corpus_settings.h"
+
+namespace traind {
+
+struct ModelSection {
+  int layers = 2;
+  int hidden = 512;            // width of the encoder's output and of the decoder
+  int embedding = 0;           // 0 = hidden
+  bool bidirectional = false;  // encoder: hidden/2 a direction, side by side
+  bool attention = false;      // Luong, general
+  double dropout = 0;          // probability of dropping, between layers
+};
+
+struct TrainSection {
+  int epochs = 10;
+  int batch_size = 128;
+  double learning_rate = 0.001;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double clip_norm = 5;  // 0 = no clipping
+  std::string device = "auto";
+  int threads = 0;  // 0 = one per core
+};
+
+struct CheckpointSection {
+  std::int64_t every_batches = 0;  // 0 = off
+  double every_minutes = 10;       // 0 = off
+  int keep = 3;                    // newest kept; the best one is kept beside them
+};
+
+struct ReportSection {
+  std::int64_t every_batches = 100;  // batches in one metric row
+  int samples = 3;                   // held-out lines shown after each epoch
+};
+
+struct RunFile {
+  std::string name;
+  std::uint64_t seed = 1;
+  DataSection data;
+  NoiseSection noise;
+  ModelSection model;
+  TrainSection train;
+  CheckpointSection checkpoint;
+  ReportSection report;
+};
+
+// `path` names the file in errors; relative corpus paths are taken from `base_folder`.
+RunFile parse_run_file(const std::string& text, const std::string& path,
+                       const std::string& base_folder);
+
+// Every value, defaults included, as TOML in a fixed order; parsing it gives the same RunFile.
+std::string to_toml(const RunFile& run);
+
+// What must be the same for a resumed run to be the same run: lines "section.key = value", all
+// but those that decide nothing about the weights (threads, device, checkpoint.*, report.samples).
+std::vector<std::string> identity_of(const RunFile& run);
+
+// [A-Za-z0-9][A-Za-z0-9._-]{0,63}
+bool is_valid_run_name(const std::string& name);
+
+}  // namespace traind

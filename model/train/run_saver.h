@@ -1,0 +1,64 @@
+// Turns the trainer's state into checkpoints at the moments the run file names, and tells what
+// became of them.
+//
+// Trainer's thread only. Interval saves wait for the copy alone; the saves at an epoch's end and at
+// a stop wait until they are durable.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "model/checkpoint/store.h"
+#include "model/checkpoint/writer.h"
+#include "model/train/control.h"
+#include "model/train/events.h"
+#include "model/train/preparation.h"
+#include "model/train/run_file.h"
+#include "model/train/train_state.h"
+
+namespace traind {
+
+class RunSaver {
+ public:
+  RunSaver(const RunFile& run, const Preparation& ready, CheckpointStore& store, EventSink& events,
+           TrainerControl& control);
+
+  // Saves when the interval is over or somebody asked. A save that fails is told as a Notice and
+  // tried again after the next interval.
+  void after_step(TrainState& state, double trained_seconds, double epoch_seconds);
+  // Waits until durable; completes the digest of the newest EpochDone. A failure is a Notice: the
+  // older checkpoints stand, and training goes on.
+  void save_epoch(TrainState& state, double trained_seconds, const std::function<void()>& alive);
+  // Waits until durable; does nothing when no step was taken since the last save. Throws the
+  // writer's Error: what was trained since would be lost.
+  void save_stop(TrainState& state, double trained_seconds, double epoch_seconds,
+                 const std::function<void()>& alive);
+
+  // Of the newest durable checkpoint of this run, this worker's or an earlier one's.
+  const std::string& newest_digest() const { return newest_digest_; }
+
+ private:
+  bool submit(TrainState& state, double trained_seconds, double epoch_seconds,
+              CheckpointReason reason, bool wait);
+  void tell(const SaveResult& result);
+  // The result of the save under way, told; empty when there was none.
+  std::optional<SaveResult> finish(const std::function<void()>& alive);
+
+  const RunFile& run_;
+  const Preparation& ready_;
+  EventSink& events_;
+  TrainerControl& control_;
+  CheckpointWriter writer_;
+  std::chrono::steady_clock::time_point last_save_;
+  std::int64_t last_save_step_;
+  std::int64_t durable_step_;  // of the newest durable checkpoint; 0 = the beginning itself
+  CheckpointReason reason_ = CheckpointReason::kInterval;  // of the save under way
+  int epoch_ = 1;                                          // likewise
+  std::int64_t best_step_ = -1;                            // likewise
+  std::string newest_digest_;
+};
+
+}  // namespace traind

@@ -1,0 +1,45 @@
+// Trains a run from wherever it stands to its end, or until asked to stop.
+//
+// run() is called once, on one thread, and owns everything it uses; `control` may be used by other
+// threads meanwhile. It waits for disk and device. Everything it has to say goes to `events`, on
+// the same thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "model/base/files.h"
+#include "model/train/control.h"
+#include "model/train/events.h"
+#include "model/train/run_file.h"
+#include "model/train/run_folder.h"
+
+namespace traind {
+
+struct TrainerOptions {
+  RunFolder folder;
+  bool accept_changed_data = false;
+  FileOps* files = &posix_files();  // for checkpoints
+};
+
+class Trainer {
+ public:
+  Trainer(RunFile run, TrainerOptions options, EventSink& events, TrainerControl& control);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  // Returns after RunEnded. Throws Error after any failure; the caller tells RunFailed.
+  void run();
+
+ private:
+  struct Session;
+  RunFile run_;
+  TrainerOptions options_;
+  EventSink& events_;
+  TrainerControl& control_;
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace traind

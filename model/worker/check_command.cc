@@ -1,0 +1,88 @@
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "model/backend/backend.h"
+#include "model/base/error.h"
+#include "model/base/files.h"
+#include "model/data/corpus.h"
+#include "model/train/preparation.h"
+#include "model/train/run_file.h"
+#include "model/worker/commands.h"
+#include "model/worker/frame.h"
+#include "traind/v1/worker.pb.h"
+
+namespace traind {
+namespace {
+
+constexpr std::uint64_t kLargestRunFile = 1 << 20;
+
+std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes >> 20) + 1) + " MB"; }
+
+RunFile read_run_file(const CheckArguments& arguments) {
+  const std::filesystem::path path = arguments.run_file;
+  const std::string base = arguments.base.empty()
+                               ? std::filesystem::absolute(path).parent_path().string()
+                               : arguments.base;
+  const std::string label = arguments.label.empty() ? arguments.run_file : arguments.label;
+  RunFile run = parse_run_file(read_whole(arguments.run_file, kLargestRunFile), label, base);
+  if (!arguments.name.empty()) run.name = arguments.name;
+  if (run.name.empty()) run.name = std::filesystem::path(label).stem().string();
+  if (!is_valid_run_name(run.name)) {
+    throw Error(ErrorKind::kConfig,
+                "the run needs a name that begins with a letter or digit and goes on with at most "
+                "63 letters, digits, '.', '_' or '-': set `name` in the run file or give --name");
+  }
+  return run;
+}
+
+// Room for the checkpoints that are kept and the one being written.
+void check_space(const RunFile& run, std::uint64_t checkpoint, const std::string& folder) {
+  const std::uint64_t needed = checkpoint * static_cast<std::uint64_t>(run.checkpoint.keep + 2);
+  const std::uint64_t free = free_bytes(folder);
+  if (free >= needed) return;
+  throw Error(ErrorKind::kNoSpace, "this run's checkpoints need " + megabytes(needed) + " (" +
+                                       std::to_string(run.checkpoint.keep + 2) + " times " +
+                                       megabytes(checkpoint) + "), and " + megabytes(free) +
+                                       " are free in " + folder +
+                                       ": make room, or lower checkpoint.keep");
+}
+
+void check(const CheckArguments& arguments, v1::CheckReport& report) {
+  const RunFile run = read_run_file(arguments);
+  report.set_name(run.name);
+  report.set_config(to_toml(run));
+  report.set_epochs(run.train.epochs);
+  const auto corpus = open_corpus(run.data, run.noise, {arguments.folder, run.seed, {}});
+  report.set_train_examples(corpus->report().train_examples);
+  report.set_valid_examples(corpus->report().valid_examples);
+  report.set_skipped_lines(corpus->report().skipped_lines);
+  for (const BadLine& bad : corpus->report().first_bad) {
+    report.add_notices("skipped " + bad.file + ":" + std::to_string(bad.line) + ": " + bad.what);
+  }
+  const std::uint64_t bytes =
+      checkpoint_bytes(shape_of(run, corpus->source_vocabulary(), corpus->target_vocabulary()));
+  report.set_checkpoint_bytes(static_cast<std::int64_t>(bytes));
+  check_space(run, bytes, arguments.folder);
+  // With "auto" there is always a device; one that was asked for by name must be there.
+  if (run.train.device != "auto") make_backend({run.train.device, 1});
+}
+
+}  // namespace
+
+int check_command(const CheckArguments& arguments) {
+  v1::CheckReport report;
+  try {
+    check(arguments, report);
+  } catch (const Error& error) {
+    report.set_kind(name_of(error.kind()));
+    report.set_message(error.what());
+  } catch (const std::exception& error) {
+    report.set_kind(name_of(ErrorKind::kInternal));
+    report.set_message(error.what());
+  }
+  return write_frame(STDOUT_FILENO, report.SerializeAsString()) ? 0 : 1;
+}
+
+}  // namespace traind

@@ -1,0 +1,104 @@
+#include "model/worker/console_sink.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "model/base/clock.h"
+
+namespace traind {
+
+ConsoleSink::ConsoleSink(TrainerControl& control)
+    : control_(control), terminal_(isatty(STDOUT_FILENO) == 1) {}
+
+ConsoleSink::~ConsoleSink() { clear_progress(); }
+
+void ConsoleSink::on_event(const Event& event) noexcept {
+  std::visit([this](const auto& alternative) { print(alternative); }, event);
+  std::fflush(stdout);
+}
+
+void ConsoleSink::clear_progress() {
+  if (progress_shown_) std::printf("\r\033[K");
+  progress_shown_ = false;
+}
+
+void ConsoleSink::print(const RunStarted& event) {
+  clear_progress();
+  std::printf("device %s: %s (%s)\n", event.device.c_str(), event.device_name.c_str(),
+              event.device_reason.c_str());
+  std::printf("%lld parameters; %lld examples to train on, %lld held out; %lld batches an epoch\n",
+              static_cast<long long>(event.parameters),
+              static_cast<long long>(event.train_examples),
+              static_cast<long long>(event.valid_examples),
+              static_cast<long long>(event.batches_per_epoch));
+  if (event.resumed_step >= 0) {
+    std::printf("going on from %s, step %lld\n", event.resumed_from.c_str(),
+                static_cast<long long>(event.resumed_step));
+  }
+}
+
+void ConsoleSink::print(const Progress& event) {
+  if (!terminal_ || event.batches == 0) return;
+  clear_progress();
+  std::printf("epoch %d batch %lld/%lld loss %.4f, %.0f examples/s", event.epoch,
+              static_cast<long long>(event.batch), static_cast<long long>(event.batches),
+              event.loss, event.examples_per_second);
+  if (event.seconds_left >= 0) {
+    std::printf(", %s left", duration_words(event.seconds_left).c_str());
+  }
+  progress_shown_ = true;
+}
+
+void ConsoleSink::print(const MetricRow& event) {
+  clear_progress();
+  std::printf("epoch %d batch %lld/%lld - loss: %.4f - validation loss: %.4f\n", event.epoch,
+              static_cast<long long>(event.batch), static_cast<long long>(event.batches_per_epoch),
+              event.loss, event.valid_loss);
+  control_.acknowledge(event.step);
+}
+
+void ConsoleSink::print(const EpochDone& event) {
+  clear_progress();
+  const Scores& scores = event.scores;
+  std::printf("epoch %d/%d done in %s: loss %.4f, validation loss %.4f%s\n", event.epoch,
+              event.epochs, duration_words(event.epoch_seconds).c_str(), event.train_loss,
+              event.valid_loss, event.best ? " (best)" : "");
+  std::printf(
+      "  exact match %.1f %%, character accuracy %.1f %%, correction rate %.1f %%, "
+      "copying the input %.1f %%\n",
+      100 * scores.exact, 100 * scores.character_accuracy, 100 * scores.correction,
+      100 * scores.copy_exact);
+  for (const Sample& sample : event.samples) {
+    std::printf("  %s %s -> %s%s\n", sample.right() ? "right:" : "wrong:", sample.source.c_str(),
+                sample.output.c_str(),
+                sample.right() ? "" : (" (expected " + sample.target + ")").c_str());
+  }
+}
+
+void ConsoleSink::print(const CheckpointSaved& event) {
+  clear_progress();
+  std::printf("saved %s, digest %s\n", event.file.c_str(), event.digest.c_str());
+}
+
+void ConsoleSink::print(const CheckpointPruned&) {}
+
+void ConsoleSink::print(const Notice& event) {
+  clear_progress();
+  std::printf("note: %s\n", event.text.c_str());
+}
+
+void ConsoleSink::print(const RunEnded& event) {
+  clear_progress();
+  std::printf("%s at step %lld after %s, digest %s\n",
+              event.reason == EndReason::kAllEpochs ? "completed" : "stopped",
+              static_cast<long long>(event.step), duration_words(event.trained_seconds).c_str(),
+              event.digest.c_str());
+}
+
+void ConsoleSink::print(const RunFailed& event) {
+  clear_progress();
+  std::printf("failed: %s\n", event.message.c_str());
+}
+
+}  // namespace traind

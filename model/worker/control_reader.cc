@@ -1,0 +1,111 @@
+#include "model/worker/control_reader.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "model/base/error.h"
+#include "model/worker/frame.h"
+#include "traind/v1/worker.pb.h"
+
+namespace traind {
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+ControlReader::ControlReader(TrainerControl& control, int control_fd)
+    : control_(control), control_fd_(control_fd) {
+  const sigset_t signals = stop_signals();
+  signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC);
+  if (signal_fd_ < 0) throw system_error("signalfd", errno);
+  wake_fd_ = eventfd(0, EFD_CLOEXEC);
+  if (wake_fd_ < 0) {
+    close(signal_fd_);
+    throw system_error("eventfd", errno);
+  }
+  thread_ = std::thread([this] { run(); });
+}
+
+ControlReader::~ControlReader() {
+  const std::uint64_t one = 1;
+  if (write(wake_fd_, &one, sizeof one) != sizeof one) std::abort();
+  thread_.join();
+  close(signal_fd_);
+  close(wake_fd_);
+}
+
+void ControlReader::run() {
+  FrameReader frames;
+  for (;;) {
+    // poll() passes over a negative descriptor, which is how an ended control pipe is left out.
+    pollfd waiting[3] = {{wake_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}, {control_fd_, POLLIN, 0}};
+    if (poll(waiting, 3, -1) < 0) continue;
+    if (waiting[0].revents != 0) return;
+    if (waiting[1].revents != 0) read_signal();
+    if (waiting[2].revents != 0) read_control(frames);
+  }
+}
+
+void ControlReader::read_signal() {
+  signalfd_siginfo info;
+  if (read(signal_fd_, &info, sizeof info) != sizeof info) return;
+  if (asked_) {
+    // Asked twice: whoever asks does not want to wait for a checkpoint. The newest one stands.
+    std::fprintf(stderr, "traind-worker: second signal, ending at once\n");
+    _exit(128 + static_cast<int>(info.ssi_signo));
+  }
+  asked_ = true;
+  control_.request_stop();
+}
+
+void ControlReader::read_control(FrameReader& frames) {
+  char bytes[4096];
+  const ssize_t count = read(control_fd_, bytes, sizeof bytes);
+  if (count < 0 && errno == EINTR) return;
+  if (count <= 0) {
+    control_fd_ = -1;
+    control_.request_stop();
+    return;
+  }
+  frames.append(bytes, static_cast<std::size_t>(count));
+  while (const auto frame = frames.next()) {
+    v1::WorkerControl message;
+    if (!message.ParseFromString(*frame)) continue;
+    switch (message.request_case()) {
+      case v1::WorkerControl::kStop:
+        control_.request_stop();
+        break;
+      case v1::WorkerControl::kSaveCheckpoint:
+        control_.request_save();
+        break;
+      case v1::WorkerControl::kStoredStep:
+        control_.acknowledge(message.stored_step());
+        break;
+      case v1::WorkerControl::REQUEST_NOT_SET:
+        break;
+    }
+  }
+}
+
+}  // namespace traind

@@ -1,0 +1,169 @@
+#include "model/worker/event_codec.h"
+
+namespace traind {
+namespace {
+
+v1::Phase to_proto(Phase phase) {
+  switch (phase) {
+    case Phase::kStarting:
+      return v1::PHASE_STARTING;
+    case Phase::kIndexing:
+      return v1::PHASE_INDEXING;
+    case Phase::kTraining:
+      return v1::PHASE_TRAINING;
+    case Phase::kValidating:
+      return v1::PHASE_VALIDATING;
+    case Phase::kSaving:
+      return v1::PHASE_SAVING;
+  }
+  return v1::PHASE_UNSPECIFIED;
+}
+
+v1::CheckpointReason to_proto(CheckpointReason reason) {
+  switch (reason) {
+    case CheckpointReason::kInterval:
+      return v1::CHECKPOINT_REASON_INTERVAL;
+    case CheckpointReason::kEpoch:
+      return v1::CHECKPOINT_REASON_EPOCH;
+    case CheckpointReason::kStop:
+      return v1::CHECKPOINT_REASON_STOP;
+    case CheckpointReason::kRequest:
+      return v1::CHECKPOINT_REASON_REQUEST;
+  }
+  return v1::CHECKPOINT_REASON_UNSPECIFIED;
+}
+
+// One overload for each alternative of Event: a new one does not compile until it is told here.
+struct Filler {
+  v1::WorkerEvent& out;
+
+  void operator()(const RunStarted& from) const {
+    v1::RunStarted* to = out.mutable_run_started();
+    to->set_device(from.device);
+    to->set_device_name(from.device_name);
+    to->set_device_reason(from.device_reason);
+    to->set_parameters(from.parameters);
+    to->set_train_examples(from.train_examples);
+    to->set_valid_examples(from.valid_examples);
+    to->set_skipped_lines(from.skipped_lines);
+    to->set_source_vocabulary(from.source_vocabulary);
+    to->set_target_vocabulary(from.target_vocabulary);
+    to->set_batches_per_epoch(from.batches_per_epoch);
+    to->set_epochs(from.epochs);
+    to->set_resumed_step(from.resumed_step);
+    to->set_resumed_from(from.resumed_from);
+    to->set_corpus_fingerprint(from.corpus_fingerprint);
+    to->set_config(from.config);
+  }
+
+  void operator()(const Progress& from) const {
+    v1::Progress* to = out.mutable_progress();
+    to->set_step(from.step);
+    to->set_epoch(from.epoch);
+    to->set_batch(from.batch);
+    to->set_batches(from.batches);
+    to->set_loss(from.loss);
+    to->set_examples_per_second(from.examples_per_second);
+    to->set_tokens_per_second(from.tokens_per_second);
+    to->set_trained_seconds(from.trained_seconds);
+    to->set_seconds_left(from.seconds_left);
+    to->set_phase(to_proto(from.phase));
+  }
+
+  void operator()(const MetricRow& from) const {
+    v1::MetricRow* to = out.mutable_metric_row();
+    to->set_step(from.step);
+    to->set_epoch(from.epoch);
+    to->set_batch(from.batch);
+    to->set_batches_per_epoch(from.batches_per_epoch);
+    to->set_inputs(from.inputs);
+    to->set_loss(from.loss);
+    to->set_accuracy(from.accuracy);
+    to->set_valid_loss(from.valid_loss);
+    to->set_gradient_norm(from.gradient_norm);
+    to->set_rate(from.rate);
+    to->set_examples_per_second(from.examples_per_second);
+    to->set_tokens_per_second(from.tokens_per_second);
+    to->set_trained_seconds(from.trained_seconds);
+  }
+
+  void operator()(const EpochDone& from) const {
+    v1::EpochDone* to = out.mutable_epoch_done();
+    to->set_epoch(from.epoch);
+    to->set_epochs(from.epochs);
+    to->set_step(from.step);
+    to->set_train_loss(from.train_loss);
+    to->set_valid_loss(from.valid_loss);
+    to->set_best(from.best);
+    to->set_rate(from.rate);
+    to->set_digest(from.digest);
+    to->set_epoch_seconds(from.epoch_seconds);
+    to->set_trained_seconds(from.trained_seconds);
+    to->set_examples_per_second(from.examples_per_second);
+    to->set_tokens_per_second(from.tokens_per_second);
+    v1::Scores* scores = to->mutable_scores();
+    scores->set_examples(from.scores.examples);
+    scores->set_exact(from.scores.exact);
+    scores->set_character_accuracy(from.scores.character_accuracy);
+    scores->set_corrupted(from.scores.corrupted);
+    scores->set_correction(from.scores.correction);
+    scores->set_copy_exact(from.scores.copy_exact);
+    scores->set_copy_character_accuracy(from.scores.copy_character_accuracy);
+    for (const Sample& sample : from.samples) {
+      v1::Sample* shown = to->add_samples();
+      shown->set_source(sample.source);
+      shown->set_target(sample.target);
+      shown->set_output(sample.output);
+    }
+  }
+
+  void operator()(const CheckpointSaved& from) const {
+    v1::CheckpointSaved* to = out.mutable_checkpoint_saved();
+    to->set_file(from.file);
+    to->set_step(from.step);
+    to->set_epoch(from.epoch);
+    to->set_bytes(from.bytes);
+    to->set_digest(from.digest);
+    to->set_best(from.best);
+    to->set_stall_seconds(from.stall_seconds);
+    to->set_write_seconds(from.write_seconds);
+    to->set_reason(to_proto(from.reason));
+  }
+
+  void operator()(const CheckpointPruned& from) const {
+    v1::CheckpointPruned* to = out.mutable_checkpoint_pruned();
+    to->set_file(from.file);
+  }
+
+  void operator()(const Notice& from) const {
+    v1::Notice* to = out.mutable_notice();
+    to->set_text(from.text);
+    to->set_kind(name_of(from.kind));
+  }
+
+  void operator()(const RunEnded& from) const {
+    v1::RunEnded* to = out.mutable_run_ended();
+    to->set_step(from.step);
+    to->set_epoch(from.epoch);
+    to->set_digest(from.digest);
+    to->set_trained_seconds(from.trained_seconds);
+    to->set_reason(from.reason == EndReason::kAllEpochs ? v1::END_REASON_ALL_EPOCHS
+                                                        : v1::END_REASON_STOP_REQUESTED);
+  }
+
+  void operator()(const RunFailed& from) const {
+    v1::RunFailed* to = out.mutable_run_failed();
+    to->set_message(from.message);
+    to->set_kind(name_of(from.kind));
+  }
+};
+
+}  // namespace
+
+v1::WorkerEvent to_proto(const Event& event) {
+  v1::WorkerEvent message;
+  std::visit(Filler{message}, event);
+  return message;
+}
+
+}  // namespace traind
