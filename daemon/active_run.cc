@@ -1,0 +1,308 @@
+#include "daemon/active_run.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "daemon/history.h"
+#include "daemon/logging.h"
+#include "daemon/messages.h"
+#include "daemon/training_rows.h"
+#include "daemon/worker_log.h"
+#include "model/base/clock.h"
+
+namespace traind {
+namespace {
+
+constexpr std::size_t kLogLinesInMail = 50;
+// What the supervisor itself gets to deal with a stalled worker before it counts as stuck.
+constexpr std::chrono::seconds kPatience{30};
+
+std::int64_t newest_checkpoint_step(const Store& store, std::int64_t run) {
+  const auto kept = store.read([&](Database& db) { return checkpoints_of(db, run); });
+  return kept.empty() ? -1 : kept.front().saved.step;
+}
+
+std::string seconds_words(std::chrono::milliseconds delay) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g s", static_cast<double>(delay.count()) / 1000);
+  return text;
+}
+
+}  // namespace
+
+ActiveRun::ActiveRun(const RunSurroundings& around, RunRow run)
+    : around_(around),
+      ledger_(around.store, around.desk, std::move(run)),
+      policy_(around.config.worker, newest_checkpoint_step(around.store, ledger_.run().run)),
+      last_sign_(Clock::now()),
+      start_at_(Clock::now()) {}
+
+void ActiveRun::turn(Clock::time_point now) {
+  if (!worker_) {
+    if (now >= start_at_) launch(now);
+    return;
+  }
+  // Asked before its pipe is read: what it said last is then sure to be in there.
+  const bool ended = worker_->ended().has_value();
+  if (ledger_.full()) {
+    last_sign_ = now;  // it is we who do not listen
+    quiet_ = false;
+  } else {
+    read(now);
+  }
+  if (announce_running_ && wish_ == Wish::kNone) {
+    set_state(RunState::kRunning, "training");
+  } else if (now >= ledger_.due()) {
+    commit();
+  }
+  announce_running_ = false;
+  worker_->acknowledge(ledger_.stored_step());
+  if (ended && quiet_) return conclude(now);
+  kill_if_late(now);
+}
+
+void ActiveRun::commit(const RunLedger::More& more) {
+  ledger_.commit(more);
+  around_.changed();
+}
+
+void ActiveRun::set_state(RunState state, const std::string& reason) {
+  const std::int64_t now_micros = unix_micros();
+  commit([&](Database& db, RunRow& run) {
+    run.state = state;
+    run.reason = reason;
+    set_run_state(db, run.run, state, reason, now_micros);
+    note(db, run.run, state, reason, now_micros);
+  });
+  spdlog::info("run {} ({}): {}: {}", run().name, run().id, name_of(state), printable(reason));
+}
+
+void ActiveRun::launch(Clock::time_point now) {
+  set_state(RunState::kStarting, "the worker is starting");
+  ended_.reset();
+  failed_.reset();
+  progress_.reset();
+  killed_because_.clear();
+  quiet_ = announce_running_ = training_ = stalled_ = false;
+  kill_at_ = Clock::time_point::max();
+  last_sign_ = now;
+  try {
+    worker_ = std::make_unique<WorkerProcess>(WorkerCommand{around_.config.worker.program,
+                                                            around_.config.run_folder(run().id),
+                                                            run().accept_changed_data});
+    spdlog::info("run {}: worker {} started", run().name, worker_->pid());
+  } catch (const Error& error) {
+    try_again(now, error.what());
+  }
+}
+
+void ActiveRun::read(Clock::time_point now) {
+  try {
+    const std::vector<std::string> messages = worker_->read_events();
+    quiet_ = messages.empty();
+    for (const std::string& message : messages) take(decode_event(message));
+    if (!quiet_) last_sign_ = now;
+  } catch (const Error& error) {
+    quiet_ = true;  // nothing that still comes can be understood
+    if (!killed_because_.empty()) return;
+    killed_because_ = std::string("the worker sent what is no event (") + error.what() + ")";
+    spdlog::error("run {}: {}", run().name, printable(killed_because_));
+    worker_->kill();
+  }
+}
+
+void ActiveRun::take(Event event) {
+  if (const auto* progress = std::get_if<Progress>(&event)) {
+    progress_ = *progress;
+    ledger_.set_seconds_left(progress->seconds_left);
+    around_.board.put(run().run, *progress, unix_micros());
+    around_.changed();
+    return;
+  }
+  if (std::holds_alternative<RunStarted>(event)) announce_running_ = training_ = true;
+  if (const auto* saved = std::get_if<CheckpointSaved>(&event)) policy_.saved(saved->step);
+  if (const auto* ended = std::get_if<RunEnded>(&event)) ended_ = *ended;
+  if (const auto* failed = std::get_if<RunFailed>(&event)) failed_ = *failed;
+  ledger_.take(std::move(event));
+}
+
+void ActiveRun::kill_if_late(Clock::time_point now) {
+  if (!killed_because_.empty() || worker_->ended()) return;
+  if (now >= kill_at_) {
+    killed_because_ = "the worker did not end within " +
+                      seconds_words(around_.config.worker.stop_timeout) + " and was killed";
+    spdlog::warn("run {}: {}", run().name, killed_because_);
+    worker_->kill();
+    return;
+  }
+  if (wish_ == Wish::kNone && now - last_sign_ >= around_.config.worker.stall_timeout) {
+    const std::string why = "no sign of life for " +
+                            seconds_words(around_.config.worker.stall_timeout) +
+                            ": the worker is killed";
+    killed_because_ = why;
+    stalled_ = true;
+    worker_->kill();
+    set_state(RunState::kStalled, why);
+  }
+}
+
+void ActiveRun::conclude(Clock::time_point now) {
+  const int status = *worker_->ended();
+  const bool says_final =
+      killed_because_.empty() && WIFEXITED(status) && RestartPolicy::is_final(WEXITSTATUS(status));
+  if (ended_ && ended_->reason == EndReason::kAllEpochs) {
+    finish(RunState::kCompleted, "all epochs are trained");
+  } else if (wish_ == Wish::kStop) {
+    finish(RunState::kStopped,
+           ended_ ? "stopped as asked" + position_words() : "stopped as asked; " + what_happened());
+  } else if (says_final) {
+    finish(RunState::kFailed, what_happened());
+  } else if (wish_ == Wish::kPreempt) {
+    finish(RunState::kPreempted,
+           "the daemon was stopped" + position_words() + "; the run goes on when it starts again");
+  } else {
+    try_again(now, what_happened());
+  }
+}
+
+std::string ActiveRun::what_happened() const {
+  if (!killed_because_.empty()) return killed_because_;
+  if (failed_) return failed_->message;
+  if (ended_) return "the worker was told to stop by somebody else";
+  return "the worker " + exit_words(*worker_->ended());
+}
+
+std::string ActiveRun::position_words() const {
+  if (run().step == 0) return {};
+  return " in epoch " + std::to_string(run().epoch) + " at step " + std::to_string(run().step);
+}
+
+void ActiveRun::try_again(Clock::time_point now, const std::string& what_happened) {
+  RestartPolicy next = policy_;
+  const auto delay = next.next_delay();
+  if (!delay) {
+    return finish(RunState::kFailed, what_happened + "; given up after " +
+                                         std::to_string(policy_.attempts()) +
+                                         " restarts without a newer checkpoint");
+  }
+  const RunState state = stalled_ ? RunState::kStalled : RunState::kStarting;
+  const std::string what_next = "It is started again in " + seconds_words(*delay) + " (attempt " +
+                                std::to_string(next.attempts()) + " of " +
+                                std::to_string(around_.config.worker.max_restarts) +
+                                ") from the newest good checkpoint.";
+  const std::string reason = what_happened + "; it is started again in " + seconds_words(*delay) +
+                             " (attempt " + std::to_string(next.attempts()) + " of " +
+                             std::to_string(around_.config.worker.max_restarts) + ")";
+  const auto log_tail =
+      last_lines(around_.config.run_folder(run().id) + "/worker.log", kLogLinesInMail);
+  const std::int64_t now_micros = unix_micros();
+  commit([&](Database& db, RunRow& run) {
+    run.state = state;
+    run.reason = reason;
+    ++run.restarts;
+    set_run_state(db, run.run, state, reason, now_micros);
+    count_restart(db, run.run);
+    note(db, run.run, state, reason, now_micros);
+    around_.desk.put(db, run,
+                     {ReportKind::kRestart, "restart-" + std::to_string(run.restarts),
+                      what_happened, what_next, log_tail},
+                     now_micros);
+  });
+  spdlog::warn("run {}: {}", run().name, printable(reason));
+  policy_ = next;
+  worker_.reset();
+  around_.board.remove(run().run);
+  start_at_ = now + *delay;
+}
+
+void ActiveRun::finish(RunState state, const std::string& reason) {
+  const std::int64_t now_micros = unix_micros();
+  Occasion occasion;
+  occasion.kind = state == RunState::kFailed ? ReportKind::kFailure : ReportKind::kEnd;
+  occasion.reason = reason;
+  if (state == RunState::kFailed) {
+    occasion.what_next = "Nothing happens until somebody asks for it: `trainctl resume " +
+                         run().name + "` goes on from the newest good checkpoint.";
+    occasion.log_tail =
+        last_lines(around_.config.run_folder(run().id) + "/worker.log", kLogLinesInMail);
+  }
+  commit([&](Database& db, RunRow& run) {
+    run.state = state;
+    run.reason = reason;
+    set_run_state(db, run.run, state, reason, now_micros);
+    note(db, run.run, state, reason, now_micros);
+    if (!is_finished(state)) return;
+    // The end may come more than once in a run's life: with each time that it was asked for.
+    occasion.key = std::string(name_of(occasion.kind)) + "-" + std::to_string(run.queue_position);
+    around_.desk.put(db, run, occasion, now_micros);
+  });
+  spdlog::info("run {} ({}): {}: {}", run().name, run().id, name_of(state), printable(reason));
+  worker_.reset();
+  around_.board.remove(run().run);
+  done_ = true;
+}
+
+void ActiveRun::stop(Clock::time_point now) {
+  if (!worker_) return finish(RunState::kStopped, "stopped as asked; no worker was running");
+  if (wish_ == Wish::kStop) return;
+  set_state(RunState::kStopping, "asked to stop; the worker saves a checkpoint");
+  wish_ = Wish::kStop;
+  kill_at_ = now + around_.config.worker.stop_timeout;
+  worker_->ask_stop();
+}
+
+void ActiveRun::preempt(Clock::time_point now) {
+  if (wish_ != Wish::kNone) return;
+  const std::string reason = "the daemon is stopping; the run goes on when it starts again";
+  if (!worker_) return finish(RunState::kPreempted, reason);
+  wish_ = Wish::kPreempt;
+  kill_at_ = now + around_.config.worker.stop_timeout;
+  worker_->ask_stop();
+  set_state(RunState::kPreempted, reason);
+}
+
+void ActiveRun::save() {
+  if (!worker_ || !training_ || wish_ != Wish::kNone) {
+    throw Error(ErrorKind::kState, "run " + run().name + " is not training just now");
+  }
+  worker_->ask_save();
+}
+
+void ActiveRun::leave() noexcept {
+  if (worker_) worker_->leave();
+}
+
+void ActiveRun::watch(std::vector<pollfd>& watched) const {
+  if (!worker_) return;
+  if (!ledger_.full()) watched.push_back({worker_->event_descriptor(), POLLIN, 0});
+  watched.push_back({worker_->exit_descriptor(), POLLIN, 0});
+}
+
+ActiveRun::Clock::time_point ActiveRun::next_deadline() const {
+  if (!worker_) return start_at_;
+  const Clock::time_point stall = last_sign_ + around_.config.worker.stall_timeout;
+  return std::min({ledger_.due(), kill_at_, stall});
+}
+
+bool ActiveRun::healthy(Clock::time_point now) const {
+  if (!worker_ || wish_ != Wish::kNone) return true;
+  return now - last_sign_ < around_.config.worker.stall_timeout + kPatience;
+}
+
+std::string ActiveRun::status_line() const {
+  std::string line = "run " + run().name;
+  if (!worker_ || !progress_) return line + ": " + printable(run().reason);
+  char loss[32];
+  std::snprintf(loss, sizeof loss, "%.4f", progress_->loss);
+  line += " epoch " + std::to_string(progress_->epoch) + "/" + std::to_string(run().epochs) +
+          " batch " + std::to_string(progress_->batch) + "/" + std::to_string(progress_->batches) +
+          " loss " + loss;
+  if (progress_->seconds_left >= 0) line += " ETA " + duration_words(progress_->seconds_left);
+  return line;
+}
+
+}  // namespace traind

@@ -1,0 +1,122 @@
+#include "daemon/daemon.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "model/base/files.h"
+
+namespace traind {
+namespace {
+
+constexpr std::size_t kMostStreams = 256;
+constexpr std::size_t kMostWaitingJobs = 16;
+constexpr int kTranslators = 2;
+constexpr std::chrono::milliseconds kServerPatience{1000};
+constexpr std::chrono::milliseconds kMailerPatience{1000};
+
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+Descriptor lock_state(const std::string& folder) {
+  make_folders(folder);
+  const std::string path = folder + "/traind.lock";
+  Descriptor lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (!lock.open()) throw system_error(path, errno);
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    throw Error(ErrorKind::kState, folder +
+                                       ": another traind works there; stop it, or choose "
+                                       "another state_folder");
+  }
+  return lock;
+}
+
+std::unique_ptr<MailTransport> make_transport(const MailSettings& mail) {
+  if (mail.route == MailRoute::kSmtp) return make_smtp_transport(mail.smtp);
+  if (mail.route == MailRoute::kFolder) return make_folder_transport(mail.folder);
+  return nullptr;
+}
+
+}  // namespace
+
+void prepare_process() {
+  const sigset_t signals = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+  umask(0027);
+}
+
+Daemon::Daemon(const DaemonConfig& config, const std::string& host)
+    : config_(config),
+      state_lock_(lock_state(config_.state_folder)),
+      store_(config_.database()),
+      desk_(config_.mail, host),
+      pump_(kMostStreams),
+      mailer_(store_, make_transport(config_.mail), config_.mail.identity.from),
+      supervisor_({config_, store_, board_, desk_,
+                   [this] {
+                     pump_.wake();
+                     mailer_.wake();
+                   }},
+                  [this](const Pulse& pulse) { notifier_.turned(pulse); }),
+      checks_(1, kMostWaitingJobs),
+      translators_(kTranslators, kMostWaitingJobs),
+      service_(
+          {config_, store_, board_, desk_, mailer_, supervisor_, pump_, checks_, translators_}),
+      server_(config_.listen, service_) {}
+
+Daemon::~Daemon() = default;
+
+bool Daemon::run() {
+  supervisor_.begin();
+  notifier_.ready();
+  spdlog::info("traind {} serves {} with its state in {}", TRAIND_VERSION, config_.listen.socket,
+               config_.state_folder);
+  wait_for_end();
+  checks_.stop();
+  translators_.stop();
+  pump_.close();
+  server_.stop(kServerPatience);
+  const bool mailer_ended = mailer_.stop(kMailerPatience);
+  spdlog::info("traind ended");
+  return mailer_ended;
+}
+
+void Daemon::wait_for_end() {
+  const sigset_t ending = ending_signals();
+  const Descriptor signals(signalfd(-1, &ending, SFD_CLOEXEC));
+  if (!signals.open()) throw system_error("signalfd", errno);
+  for (int seen = 0;;) {
+    std::array<pollfd, 2> watched = {
+        {{signals.get(), POLLIN, 0}, {supervisor_.ended_descriptor(), POLLIN, 0}}};
+    if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
+      throw system_error("poll", errno);
+    }
+    if ((watched[1].revents & POLLIN) != 0) return;
+    if ((watched[0].revents & POLLIN) == 0) continue;
+    signalfd_siginfo signal{};
+    if (read(signals.get(), &signal, sizeof signal) != sizeof signal) continue;
+    if (++seen == 1) {
+      spdlog::info("asked to stop; a second signal ends at once");
+      server_.begin_to_stop();
+      supervisor_.stop();
+    } else {
+      supervisor_.leave();
+    }
+  }
+}
+
+}  // namespace traind

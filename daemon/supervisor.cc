@@ -1,0 +1,204 @@
+#include "daemon/supervisor.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <exception>
+#include <vector>
+
+#include "daemon/history.h"
+#include "daemon/logging.h"
+#include "model/base/clock.h"
+
+namespace traind {
+namespace {
+
+using Clock = ActiveRun::Clock;
+
+constexpr std::chrono::milliseconds kLongestTurn{1000};
+// Beyond the worker's own time to stop: for a database that refuses the last word.
+constexpr std::chrono::seconds kFarewell{5};
+
+}  // namespace
+
+Supervisor::Supervisor(RunSurroundings around, OnTurn on_turn)
+    : around_(std::move(around)),
+      on_turn_(std::move(on_turn)),
+      ended_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!ended_.open()) throw system_error("eventfd", errno);
+}
+
+Supervisor::~Supervisor() {
+  leave();
+  errands_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Supervisor::begin() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Supervisor::stop() noexcept {
+  stop_.store(true);
+  errands_.wake();
+}
+
+void Supervisor::leave() noexcept {
+  leave_.store(true);
+  errands_.wake();
+}
+
+void Supervisor::loop() {
+  while (!leave_.load() && !(stopping_ && !active_)) {
+    try {
+      turn();
+      trouble_ = false;
+    } catch (const std::exception& error) {
+      // A database that refuses (disk full) must not end a run: everything stays as it is.
+      if (!trouble_) spdlog::error("{}; tried again every second", printable(error.what()));
+      trouble_ = true;
+    }
+    const Clock::time_point now = Clock::now();
+    if (stopping_ && now >= give_up_at_) break;
+    on_turn_({!active_ || active_->healthy(now), stopping_, status_line()});
+    wait_for_something();
+  }
+  errands_.close();
+  if (active_) active_->leave();
+  active_.reset();
+  [[maybe_unused]] const int ignored = eventfd_write(ended_.get(), 1);
+}
+
+void Supervisor::turn() {
+  if (!recovered_) recover();
+  if (stop_.load() && !stopping_) {
+    stopping_ = true;
+    const Clock::time_point now = Clock::now();
+    give_up_at_ = now + around_.config.worker.stop_timeout + kFarewell;
+    if (active_) active_->preempt(now);
+  }
+  errands_.run_all();
+  if (active_) active_->turn(Clock::now());
+  if (active_ && active_->done()) active_.reset();
+  if (!active_ && !stopping_) begin_next();
+}
+
+// What an earlier daemon left unfinished goes on by itself; what it was stopping is stopped.
+void Supervisor::recover() {
+  const std::int64_t now_micros = unix_micros();
+  around_.store.write([&](Database& db) {
+    for (const RunRow& run : unfinished_runs(db)) {
+      if (run.state == RunState::kQueued || run.state == RunState::kPreempted) continue;
+      const bool stopped = run.state == RunState::kStopping;
+      const RunState state = stopped ? RunState::kStopped : RunState::kPreempted;
+      const std::string reason = stopped ? "stopped as asked, while the daemon ended"
+                                         : "the daemon ended unexpectedly; the run goes on";
+      set_run_state(db, run.run, state, reason, now_micros);
+      note(db, run.run, state, reason, now_micros);
+      spdlog::warn("run {} ({}): {}", run.name, run.id, reason);
+    }
+  });
+  recovered_ = true;
+}
+
+void Supervisor::begin_next() {
+  const auto waiting = around_.store.read([](Database& db) { return unfinished_runs(db); });
+  if (waiting.empty()) return;
+  active_ = std::make_unique<ActiveRun>(around_, waiting.front());
+  active_->turn(Clock::now());
+}
+
+void Supervisor::wait_for_something() {
+  std::vector<pollfd> watched = {{errands_.descriptor(), POLLIN, 0}};
+  Clock::time_point until = Clock::now() + kLongestTurn;
+  // In trouble, a worker's end would wake us again and again.
+  if (active_ && !trouble_) {
+    active_->watch(watched);
+    until = std::min(until, active_->next_deadline());
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  poll(watched.data(), watched.size(), static_cast<int>(std::max<std::int64_t>(0, left.count())));
+}
+
+std::string Supervisor::status_line() const {
+  if (stopping_) return active_ ? "stopping; " + active_->status_line() : "stopping";
+  return active_ ? active_->status_line() : "no run";
+}
+
+RunRow Supervisor::row_of(std::int64_t run) const {
+  return *around_.store.read([&](Database& db) { return run_by_number(db, run); });
+}
+
+RunRow Supervisor::change_state(std::int64_t run, RunState state, const std::string& reason) {
+  const std::int64_t now_micros = unix_micros();
+  around_.store.write([&](Database& db) {
+    set_run_state(db, run, state, reason, now_micros);
+    note(db, run, state, reason, now_micros);
+  });
+  around_.changed();
+  return row_of(run);
+}
+
+RunRow Supervisor::start_run(RunRow run) {
+  return errands_.ask([this, run = std::move(run)]() mutable {
+    const bool waits = active_ != nullptr;
+    run.state = RunState::kQueued;
+    run.reason = waits ? "waits for run " + active_->run().name : "waits for its turn";
+    around_.store.write([&](Database& db) {
+      insert_run(db, run);
+      note(db, run.run, run.state, run.reason, run.created_micros);
+    });
+    around_.changed();
+    return row_of(run.run);
+  });
+}
+
+RunRow Supervisor::stop_run(std::int64_t run) {
+  return errands_.ask([this, run] {
+    const RunRow row = row_of(run);
+    if (is_finished(row.state)) {
+      throw Error(ErrorKind::kState, "run " + row.name + " is " + name_of(row.state) + " already");
+    }
+    if (active_ && active_->run().run == run) {
+      active_->stop(Clock::now());
+    } else {
+      change_state(run, RunState::kStopped, "stopped as asked, while it waited");
+    }
+    return row_of(run);
+  });
+}
+
+RunRow Supervisor::resume_run(std::int64_t run, bool accept_changed_data) {
+  return errands_.ask([this, run, accept_changed_data] {
+    const RunRow row = row_of(run);
+    if (row.state == RunState::kCompleted) {
+      throw Error(ErrorKind::kState, "run " + row.name +
+                                         " is completed: nothing is left to train. "
+                                         "Start a new run to train more");
+    }
+    if (!is_finished(row.state)) {
+      throw Error(ErrorKind::kState,
+                  "run " + row.name + " is " + name_of(row.state) + ": there is nothing to resume");
+    }
+    const std::string reason = "asked to go on; waits for its turn";
+    const std::int64_t now_micros = unix_micros();
+    around_.store.write([&](Database& db) {
+      requeue_run(db, row, reason, accept_changed_data);
+      note(db, run, RunState::kQueued, reason, now_micros);
+    });
+    around_.changed();
+    return row_of(run);
+  });
+}
+
+void Supervisor::save_checkpoint(std::int64_t run) {
+  errands_.ask([this, run] {
+    if (!active_ || active_->run().run != run) {
+      throw Error(ErrorKind::kState, "run " + row_of(run).name + " is not training just now");
+    }
+    active_->save();
+  });
+}
+
+}  // namespace traind

@@ -1,0 +1,26 @@
+// Runs the worker's program for one answer: `check` and `translate`. Its crash is an error here
+// and nothing more.
+//
+// Waits for the program, up to the timeout; for threads that may wait (jobs.h).
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace traind {
+
+struct WorkerCall {
+  std::string program;
+  std::vector<std::string> arguments;
+  std::string input;  // standard input; then its end
+  std::chrono::milliseconds timeout{0};
+};
+
+// The one framed message on the program's standard output. Throws Error: kCancelled when `stop`
+// was requested, kState at the timeout, kInternal with the program's last words when there is no
+// message, kCorrupt when it is none, kIo when the program cannot be started.
+std::string answer_of(const WorkerCall& call, const std::stop_token& stop);
+
+}  // namespace traind
