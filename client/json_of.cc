@@ -1,0 +1,235 @@
+#include "client/json_of.h"
+
+#include <cmath>
+
+#include "client/figures.h"
+#include "client/terminal_text.h"
+
+namespace traind {
+
+namespace {
+
+Json time_or_null(std::int64_t micros) {
+  return micros == 0 ? Json(nullptr) : Json(rfc3339(micros));
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+// JSON knows no NaN and no infinity.
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json seconds_left(double seconds) { return seconds < 0 ? Json(nullptr) : number(seconds); }
+
+Json json_of(const v1::Progress& progress) {
+  return {{"phase", name_of(progress.phase())},
+          {"step", progress.step()},
+          {"epoch", progress.epoch()},
+          {"batch", progress.batch()},
+          {"batches", progress.batches()},
+          {"loss", number(progress.loss())},
+          {"examples_per_second", number(progress.examples_per_second())},
+          {"tokens_per_second", number(progress.tokens_per_second())},
+          {"trained_seconds", number(progress.trained_seconds())},
+          {"seconds_left", seconds_left(progress.seconds_left())}};
+}
+
+Json json_of(const v1::RunStarted& started) {
+  return {
+      {"device", started.device()},
+      {"device_name", started.device_name()},
+      {"device_reason", started.device_reason()},
+      {"parameters", started.parameters()},
+      {"train_examples", started.train_examples()},
+      {"valid_examples", started.valid_examples()},
+      {"skipped_lines", started.skipped_lines()},
+      {"source_vocabulary", started.source_vocabulary()},
+      {"target_vocabulary", started.target_vocabulary()},
+      {"batches_per_epoch", started.batches_per_epoch()},
+      {"epochs", started.epochs()},
+      {"resumed_step", started.resumed_step() < 0 ? Json(nullptr) : Json(started.resumed_step())},
+      {"resumed_from", text_or_null(started.resumed_from())},
+      {"corpus_fingerprint", started.corpus_fingerprint()},
+      {"config", started.config()}};
+}
+
+Json json_of(const v1::CheckpointSaved& saved) {
+  return {{"file", saved.file()},
+          {"step", saved.step()},
+          {"epoch", saved.epoch()},
+          {"reason", name_of(saved.reason())},
+          {"bytes", saved.bytes()},
+          {"digest", saved.digest()},
+          {"best", saved.best()},
+          {"stall_seconds", number(saved.stall_seconds())},
+          {"write_seconds", number(saved.write_seconds())}};
+}
+
+Json samples_of(const v1::EpochDone& done) {
+  Json samples = Json::array();
+  for (const v1::Sample& sample : done.samples()) {
+    samples.push_back(
+        {{"source", sample.source()}, {"target", sample.target()}, {"output", sample.output()}});
+  }
+  return samples;
+}
+
+}  // namespace
+
+Json json_of(const v1::Scores& scores) {
+  return {{"examples", scores.examples()},
+          {"exact", number(scores.exact())},
+          {"character_accuracy", number(scores.character_accuracy())},
+          {"corrupted", scores.corrupted()},
+          {"correction", number(scores.correction())},
+          {"copy_exact", number(scores.copy_exact())},
+          {"copy_character_accuracy", number(scores.copy_character_accuracy())}};
+}
+
+Json json_of(const v1::Run& run) {
+  return {{"id", run.id()},
+          {"name", run.name()},
+          {"state", name_of(run.state())},
+          {"reason", run.reason()},
+          {"created", time_or_null(run.created_micros())},
+          {"started", time_or_null(run.started_micros())},
+          {"finished", time_or_null(run.finished_micros())},
+          {"epoch", run.epoch()},
+          {"epochs", run.epochs()},
+          {"step", run.step()},
+          {"valid_loss", run.valid_loss_known() ? number(run.valid_loss()) : Json(nullptr)},
+          {"scores", run.has_scores() ? json_of(run.scores()) : Json(nullptr)},
+          {"restarts", run.restarts()}};
+}
+
+Json json_of(const v1::Checkpoint& checkpoint) {
+  return {{"file", checkpoint.file()},   {"step", checkpoint.step()},
+          {"epoch", checkpoint.epoch()}, {"reason", name_of(checkpoint.reason())},
+          {"bytes", checkpoint.bytes()}, {"digest", checkpoint.digest()},
+          {"best", checkpoint.best()},   {"saved", time_or_null(checkpoint.saved_micros())}};
+}
+
+Json json_of(const v1::MetricRow& row) {
+  return {{"step", row.step()},
+          {"epoch", row.epoch()},
+          {"batch", row.batch()},
+          {"batches_per_epoch", row.batches_per_epoch()},
+          {"inputs", row.inputs()},
+          {"loss", number(row.loss())},
+          {"accuracy", number(row.accuracy())},
+          {"valid_loss", number(row.valid_loss())},
+          {"gradient_norm", number(row.gradient_norm())},
+          {"learning_rate", number(row.rate())},
+          {"examples_per_second", number(row.examples_per_second())},
+          {"tokens_per_second", number(row.tokens_per_second())},
+          {"trained_seconds", number(row.trained_seconds())}};
+}
+
+Json json_of(const v1::EpochDone& done) {
+  return {{"epoch", done.epoch()},
+          {"epochs", done.epochs()},
+          {"step", done.step()},
+          {"train_loss", number(done.train_loss())},
+          {"valid_loss", number(done.valid_loss())},
+          {"scores", done.has_scores() ? json_of(done.scores()) : Json(nullptr)},
+          {"samples", samples_of(done)},
+          {"best", done.best()},
+          {"learning_rate", number(done.rate())},
+          {"digest", done.digest()},
+          {"epoch_seconds", number(done.epoch_seconds())},
+          {"trained_seconds", number(done.trained_seconds())},
+          {"examples_per_second", number(done.examples_per_second())},
+          {"tokens_per_second", number(done.tokens_per_second())}};
+}
+
+Json json_of(const v1::Mail& mail) {
+  return {{"id", mail.id()},
+          {"run", text_or_null(mail.run())},
+          {"kind", mail.kind()},
+          {"recipient", mail.recipient()},
+          {"subject", mail.subject()},
+          {"state", mail.state()},
+          {"attempts", mail.attempts()},
+          {"last_error", text_or_null(mail.last_error())},
+          {"created", time_or_null(mail.created_micros())},
+          {"sent", time_or_null(mail.sent_micros())},
+          {"next_attempt", time_or_null(mail.next_attempt_micros())}};
+}
+
+Json json_of(const v1::GetStatusResponse& status) {
+  const bool known = status.loss_known();
+  return {{"run", json_of(status.run())},
+          {"progress", status.has_progress() ? json_of(status.progress()) : Json(nullptr)},
+          {"device", text_or_null(status.device())},
+          {"device_name", text_or_null(status.device_name())},
+          {"device_reason", text_or_null(status.device_reason())},
+          {"loss", known ? number(status.loss()) : Json(nullptr)},
+          {"accuracy", known ? number(status.accuracy()) : Json(nullptr)},
+          {"learning_rate", number(status.learning_rate())},
+          {"trained_seconds", number(status.trained_seconds())},
+          {"seconds_left", seconds_left(status.seconds_left())},
+          {"finish", time_or_null(status.finish_micros())},
+          {"checkpoint", status.has_checkpoint() ? json_of(status.checkpoint()) : Json(nullptr)},
+          {"best_checkpoint",
+           status.has_best_checkpoint() ? json_of(status.best_checkpoint()) : Json(nullptr)},
+          {"digest", text_or_null(status.digest())},
+          {"parameters", status.parameters()},
+          {"train_examples", status.train_examples()},
+          {"valid_examples", status.valid_examples()},
+          {"mails_waiting", status.mails_waiting()},
+          {"mails_dead", status.mails_dead()},
+          {"mail_error", text_or_null(status.mail_error())},
+          {"worker_log", text_or_null(status.worker_log())},
+          {"run_folder", text_or_null(status.run_folder())},
+          {"config", text_or_null(status.config())},
+          {"last_sequence", status.last_sequence()},
+          {"now", time_or_null(status.now_micros())}};
+}
+
+Json json_of(const v1::StartRunResponse& reply) {
+  Json notices = Json::array();
+  for (const std::string& notice : reply.notices()) notices.push_back(notice);
+  return {{"run", json_of(reply.run())},
+          {"train_examples", reply.train_examples()},
+          {"valid_examples", reply.valid_examples()},
+          {"skipped_lines", reply.skipped_lines()},
+          {"notices", notices}};
+}
+
+Json json_of(const v1::WatchRunResponse& event) {
+  const auto told = [&event](const char* kind, const Json& what) -> Json {
+    return {{"sequence", event.sequence()},
+            {"time", rfc3339(event.time_micros())},
+            {"event", kind},
+            {kind, what}};
+  };
+  switch (event.event_case()) {
+    case v1::WatchRunResponse::kStateChange:
+      return told("state_change", {{"state", name_of(event.state_change().state())},
+                                   {"reason", event.state_change().reason()}});
+    case v1::WatchRunResponse::kRunStarted:
+      return told("run_started", json_of(event.run_started()));
+    case v1::WatchRunResponse::kMetricRow:
+      return told("metric_row", json_of(event.metric_row()));
+    case v1::WatchRunResponse::kEpochDone:
+      return told("epoch_done", json_of(event.epoch_done()));
+    case v1::WatchRunResponse::kCheckpointSaved:
+      return told("checkpoint_saved", json_of(event.checkpoint_saved()));
+    case v1::WatchRunResponse::kNotice:
+      return told("notice", {{"kind", event.notice().kind()}, {"text", event.notice().text()}});
+    case v1::WatchRunResponse::kProgress:
+    case v1::WatchRunResponse::kHeartbeat:
+    case v1::WatchRunResponse::EVENT_NOT_SET:
+      return nullptr;
+  }
+  return nullptr;
+}
+
+std::string json_text(const Json& json) {
+  return neutral_json(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+}
+
+std::string json_line(const Json& json) {
+  return neutral_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n";
+}
+
+}  // namespace traind
