@@ -1,0 +1,87 @@
+// Which device one gets, why, and what is said when it cannot be had.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/backend/backend.h"
+#include "model/backend/cpu/cpu_backend.h"
+#include "model/base/error.h"
+#include "tests/backend/reference.h"
+
+namespace traind {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+TEST(DeviceChoice, AutoSaysWhyItIsTheCpu) {
+  const ChosenBackend chosen = make_backend({"auto", 1});
+  EXPECT_EQ(chosen.reason, "auto: this build knows the CPU only");
+  EXPECT_EQ(chosen.backend->info().kind, "cpu");
+}
+
+TEST(DeviceChoice, InfoNamesProcessorThreadsAndInstructionSet) {
+  const DeviceInfo two = make_backend({"cpu", 2}).backend->info();
+  EXPECT_EQ(two.threads, 2);
+  EXPECT_THAT(two.name, MatchesRegex(".+ \\(2 threads, (avx512|avx2|baseline)\\)"));
+  EXPECT_THAT(cpu::make_cpu_backend({1, cpu::InstructionSet::kBaseline})->info().name,
+              HasSubstr("(1 thread, baseline)"));
+  EXPECT_GE(make_backend({"cpu", 0}).backend->info().threads, 1);
+}
+
+ErrorKind kind_of_failure(const DeviceChoice& choice, const std::string& part) {
+  try {
+    make_backend(choice);
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr(part));
+    return error.kind();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return ErrorKind::kInternal;
+}
+
+TEST(DeviceChoice, SaysWhatIsMissingForCuda) {
+  EXPECT_EQ(kind_of_failure({"cuda", 0}, "no CUDA plug-in"), ErrorKind::kDevice);
+}
+
+TEST(DeviceChoice, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(kind_of_failure({"tpu", 0}, "\"tpu\" is not known"), ErrorKind::kConfig);
+  EXPECT_EQ(kind_of_failure({"cpu", -1}, "threads"), ErrorKind::kConfig);
+}
+
+TEST(CpuArguments, ThatContradictEachOtherAreRefusedByName) {
+  const auto backend = cpu::make_cpu_backend({1});
+  const auto row = backend->allocate(100);
+  LossCall call;
+  call.width = 2;
+  call.words = 3;
+  call.weights = {row->tensor().part(0, 6), row->tensor().part(6, 3)};
+  call.hidden = row->tensor().part(9, 4);
+  reference::Batch targets{{0, 3}, {2}};
+  call.targets = targets.view(2);
+  const auto complaint = [&] {
+    try {
+      backend->loss(call);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kDevice);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(complaint(), "loss: a target is not below the number of words");
+  targets.lengths[0] = 3;
+  EXPECT_EQ(complaint(), "loss: a length is not within 1 and the number of steps");
+  targets = {{0, 1}, {2}};
+  call.targets = targets.view(2);
+  EXPECT_EQ(complaint(), "");
+  EXPECT_THROW(backend->write(row->tensor(), std::vector<float>(99)), Error);
+}
+
+TEST(CpuMemory, IsZeroAtFirstAndReportsWhatItCannotHave) {
+  const auto backend = cpu::make_cpu_backend({1});
+  std::vector<float> values(1000, 1);
+  backend->read(backend->allocate(1000)->tensor(), values);
+  EXPECT_EQ(values, std::vector<float>(1000, 0));
+}
+
+}  // namespace
+}  // namespace traind

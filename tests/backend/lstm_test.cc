@@ -1,0 +1,265 @@
+// The LSTM stack of every device against the double-precision reference.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/backend/device_case.h"
+#include "tests/backend/device_lstm.h"
+
+namespace traind {
+namespace {
+
+using reference::Batch;
+using reference::LstmCase;
+using reference::Row;
+
+const DropoutKey kKey{77, 5, 3};
+
+struct NamedCase {
+  const char* name;
+  LstmCase shape;
+};
+
+std::vector<NamedCase> cases() {
+  std::vector<NamedCase> all;
+  all.push_back({"smallest", {1, 1, 1, 1, 5, 1, 1, false, true, 0}});
+  all.push_back({"from the zero state", {1, 1, 3, 4, 5, 3, 2, false, false, 0}});
+  all.push_back({"stacked", {3, 1, 3, 4, 5, 4, 2, false, true, 0}});
+  all.push_back({"ragged", {1, 1, 4, 3, 6, 5, 4, true, true, 0}});
+  all.push_back({"bidirectional", {1, 2, 3, 3, 5, 4, 2, false, true, 0}});
+  all.push_back({"bidirectional, ragged, from zero", {2, 2, 3, 3, 5, 5, 4, true, false, 0}});
+  all.push_back({"with dropout", {3, 1, 3, 5, 5, 4, 3, false, true, 0.4f}});
+  all.push_back({"everything at once", {3, 2, 3, 3, 5, 5, 4, true, true, 0.3f}});
+  all.push_back({"without the table", {2, 2, 3, 3, 40, 4, 3, true, true, 0.3f}});
+  all.push_back({"one past a vector", {2, 1, 17, 33, 9, 3, 7, true, true, 0.2f}});
+  all.push_back({"several panels", {1, 2, 65, 70, 50, 2, 13, true, true, 0}});
+  all.push_back({"whole vectors", {2, 1, 16, 32, 7, 3, 8, false, true, 0}});
+  return all;
+}
+
+struct Probes {
+  Row output, h, c;
+};
+Probes probes_for(const LstmCase& shape) {
+  return {reference::random_row(shape.output_size(), 11, 1),
+          reference::random_row(shape.state_size(), 12, 1),
+          reference::random_row(shape.state_size(), 13, 1)};
+}
+
+double probed(const reference::LstmResult& result, const Probes& probes) {
+  double sum = 0;
+  for (std::size_t i = 0; i < probes.output.size(); ++i) sum += result.output[i] * probes.output[i];
+  for (std::size_t i = 0; i < probes.h.size(); ++i) {
+    sum += result.last_h[i] * probes.h[i] + result.last_c[i] * probes.c[i];
+  }
+  return sum;
+}
+
+class LstmOn : public OnDevice {
+ protected:
+  struct Outcome {
+    Row output, last_h, last_c, gradients;
+  };
+  Outcome forward_and_backward(const LstmCase& shape, const Row& parameters, const Batch& batch,
+                               const Probes& probes) {
+    const Tensor row = put(parameters);
+    const Tensor gradient_row = zeros(parameters.size());
+    LstmForward forward;
+    forward.input = batch.view(shape.steps);
+    forward.initial = initial_over(shape, row);
+    forward.output = filled(shape.output_size(), 9);
+    forward.last = {zeros(shape.state_size()), zeros(shape.state_size())};
+    forward.dropout = shape.dropout;
+    forward.mask = kKey;
+    const LstmStack stack = stack_over(shape, row);
+    const std::unique_ptr<Tape> tape = backend_->lstm_forward(stack, forward);
+    Outcome outcome;
+    outcome.output = get(forward.output);
+    outcome.last_h = get(forward.last.h);
+    outcome.last_c = get(forward.last.c);
+    LstmStack gradients = stack_over(shape, gradient_row);
+    backend_->lstm_backward(stack,
+                            {put(probes.output),
+                             {put(probes.h), put(probes.c)},
+                             initial_over(shape, gradient_row),
+                             &gradients},
+                            *tape);
+    outcome.gradients = get(gradient_row);
+    return outcome;
+  }
+};
+
+TEST_P(LstmOn, ForwardEqualsTheDefinition) {
+  for (const NamedCase& one : cases()) {
+    SCOPED_TRACE(one.name);
+    const Row parameters = reference::random_row(one.shape.size(), 1, 0.7);
+    const Batch batch =
+        reference::batch_of(one.shape.steps, one.shape.batch, one.shape.words, one.shape.ragged, 2);
+    const auto expected = reference::lstm(one.shape, parameters, batch, kKey);
+    const Outcome actual =
+        forward_and_backward(one.shape, parameters, batch, probes_for(one.shape));
+    expect_close(actual.output, expected.output, tolerance(), "output");
+    expect_close(actual.last_h, expected.last_h, tolerance(), "last h");
+    expect_close(actual.last_c, expected.last_c, tolerance(), "last c");
+  }
+}
+
+// Embedding, every weight and bias, and the initial state; large cases by samples.
+TEST_P(LstmOn, GradientsEqualCentralDifferences) {
+  for (const NamedCase& one : cases()) {
+    SCOPED_TRACE(one.name);
+    const Row parameters = reference::random_row(one.shape.size(), 1, 0.7);
+    const Batch batch =
+        reference::batch_of(one.shape.steps, one.shape.batch, one.shape.words, one.shape.ragged, 2);
+    const Probes probes = probes_for(one.shape);
+    Row actual = forward_and_backward(one.shape, parameters, batch, probes).gradients;
+    const std::size_t stride = parameters.size() < 1000 ? 1 : parameters.size() / 150 | 1;
+    Row expected = reference::numeric_gradient(
+        [&](const Row& at) { return probed(reference::lstm(one.shape, at, batch, kKey), probes); },
+        parameters, stride);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      if (std::isnan(expected[i])) expected[i] = actual[i];
+    }
+    if (!one.shape.initial) {
+      actual.resize(one.shape.state_offset());
+      expected.resize(one.shape.state_offset());
+    }
+    expect_close(actual, expected, tolerance(), "gradients");
+  }
+}
+
+TEST_P(LstmOn, AddsToGradientsThatAreThere) {
+  const LstmCase shape{2, 2, 3, 4, 5, 3, 2, true, true, 0};
+  const Row parameters = reference::random_row(shape.size(), 1, 0.7);
+  const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, true, 2);
+  const Probes probes = probes_for(shape);
+  const Row once = forward_and_backward(shape, parameters, batch, probes).gradients;
+  const Tensor row = put(parameters);
+  const Tensor gradient_row = filled(parameters.size(), 2);
+  LstmForward forward;
+  forward.input = batch.view(shape.steps);
+  forward.initial = initial_over(shape, row);
+  forward.output = zeros(shape.output_size());
+  const LstmStack stack = stack_over(shape, row);
+  const std::unique_ptr<Tape> tape = backend_->lstm_forward(stack, forward);
+  LstmStack gradients = stack_over(shape, gradient_row);
+  backend_->lstm_backward(
+      stack, {put(probes.output), {put(probes.h), put(probes.c)}, {}, &gradients}, *tape);
+  const Row twice = get(gradient_row);
+  for (std::size_t i = 0; i < shape.state_offset(); ++i) {
+    ASSERT_NEAR(twice[i], once[i] + 2, 1e-5 * (1 + std::fabs(once[i]))) << i;
+  }
+}
+
+TEST_P(LstmOn, WhatLiesInThePaddingChangesNothing) {
+  const LstmCase shape{2, 2, 3, 5, 4, 6, 5, true, true, 0.3f};
+  const Row parameters = reference::random_row(shape.size(), 1, 0.7);
+  const Batch clean = reference::batch_of(shape.steps, shape.batch, shape.words, true, 2);
+  Batch dirty = clean;
+  const Probes clean_probes = probes_for(shape);
+  Probes dirty_probes = clean_probes;
+  for (int t = 0; t < shape.steps; ++t) {
+    for (int b = 0; b < shape.batch; ++b) {
+      if (t < clean.lengths[b]) continue;
+      const std::size_t place = static_cast<std::size_t>(t) * shape.batch + b;
+      dirty.ids[place] = (dirty.ids[place] + 1) % shape.words;
+      for (int j = 0; j < shape.memory(); ++j) {
+        dirty_probes.output[place * shape.memory() + j] = std::numeric_limits<double>::quiet_NaN();
+      }
+    }
+  }
+  const Outcome a = forward_and_backward(shape, parameters, clean, clean_probes);
+  const Outcome b = forward_and_backward(shape, parameters, dirty, dirty_probes);
+  EXPECT_EQ(a.output, b.output);
+  EXPECT_EQ(a.last_h, b.last_h);
+  EXPECT_EQ(a.last_c, b.last_c);
+  EXPECT_EQ(a.gradients, b.gradients);
+  for (int t = 0; t < shape.steps; ++t) {
+    for (int s = 0; s < shape.batch; ++s) {
+      if (t < clean.lengths[s]) continue;
+      for (int j = 0; j < shape.memory(); ++j) {
+        EXPECT_EQ(a.output[(static_cast<std::size_t>(t) * shape.batch + s) * shape.memory() + j],
+                  0);
+      }
+    }
+  }
+}
+
+TEST_P(LstmOn, EvaluationDropsNothingAndKeepsNoTape) {
+  LstmCase shape{4, 2, 3, 5, 5, 4, 3, true, true, 0};
+  const Row parameters = reference::random_row(shape.size(), 1, 0.7);
+  const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, true, 2);
+  const Tensor row = put(parameters);
+  LstmForward forward;
+  forward.input = batch.view(shape.steps);
+  forward.initial = initial_over(shape, row);
+  forward.output = zeros(shape.output_size());
+  forward.dropout = 0.5f;
+  forward.training = false;
+  EXPECT_EQ(backend_->lstm_forward(stack_over(shape, row), forward), nullptr);
+  expect_close(get(forward.output), reference::lstm(shape, parameters, batch, kKey).output,
+               tolerance(), "output");
+}
+
+TEST_P(LstmOn, WeightsWrittenAnewAreUsed) {
+  const LstmCase shape{1, 1, 3, 4, 5, 3, 2, false, true, 0};
+  const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, false, 2);
+  const Tensor row = zeros(shape.size());
+  for (const std::uint64_t seed : {1, 2}) {
+    const Row parameters = reference::random_row(shape.size(), seed, 0.7);
+    backend_->write(row, std::vector<float>(parameters.begin(), parameters.end()));
+    LstmForward forward;
+    forward.input = batch.view(shape.steps);
+    forward.initial = initial_over(shape, row);
+    forward.output = zeros(shape.output_size());
+    const auto tape = backend_->lstm_forward(stack_over(shape, row), forward);
+    expect_close(get(forward.output), reference::lstm(shape, parameters, batch, kKey).output,
+                 tolerance(), "output");
+  }
+}
+
+TEST_P(LstmOn, WeightsThatAnUpdateChangedAreUsed) {
+  const LstmCase shape{1, 1, 3, 4, 5, 3, 2, false, true, 0};
+  const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, false, 2);
+  const Tensor row = put(reference::random_row(shape.size(), 1, 0.7));
+  LstmForward forward;
+  forward.input = batch.view(shape.steps);
+  forward.initial = initial_over(shape, row);
+  forward.output = zeros(shape.output_size());
+  backend_->lstm_forward(stack_over(shape, row), forward);
+  AdamStep update;
+  update.parameters = row;
+  update.gradients = filled(shape.size(), 1);
+  update.first_moment = zeros(shape.size());
+  update.second_moment = zeros(shape.size());
+  update.rate = 0.5f;
+  backend_->adam(update);
+  backend_->lstm_forward(stack_over(shape, row), forward);
+  expect_close(get(forward.output), reference::lstm(shape, get(row), batch, kKey).output,
+               tolerance(), "output");
+}
+
+// A buffer of the size usually lies where the last one was.
+TEST_P(LstmOn, WeightsOfAFreedBufferAreForgotten) {
+  const LstmCase shape{1, 1, 3, 4, 5, 3, 2, false, false, 0};
+  const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, false, 2);
+  LstmForward forward;
+  forward.input = batch.view(shape.steps);
+  forward.output = zeros(shape.output_size());
+  for (int i = 0; i < 3; ++i) {
+    const std::unique_ptr<Buffer> row = backend_->allocate(shape.size());
+    const Tensor embedding = stack_over(shape, row->tensor()).embedding;
+    backend_->write(embedding, std::vector<float>(embedding.size, 1));
+    backend_->lstm_forward(stack_over(shape, row->tensor()), forward);
+    EXPECT_EQ(get(forward.output), Row(shape.output_size(), 0)) << "weights are zero";
+    backend_->write(row->tensor(), std::vector<float>(shape.size(), 1));
+    backend_->lstm_forward(stack_over(shape, row->tensor()), forward);
+    EXPECT_GT(get(forward.output)[0], 0.1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, LstmOn, testing::ValuesIn(device_cases()), name_of_case);
+
+}  // namespace
+}  // namespace traind

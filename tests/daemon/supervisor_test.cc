@@ -1,0 +1,347 @@
+// The supervisor with real processes: fake_worker.py does what each plan says.
+#include "daemon/supervisor.h"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+
+#include "daemon/event_rows.h"
+#include "daemon/messages.h"
+#include "daemon/outbox.h"
+#include "daemon/training_rows.h"
+#include "daemon/ulid.h"
+#include "model/base/clock.h"
+#include "tests/daemon/scratch.h"
+
+namespace traind {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class SupervisorTest : public ::testing::Test {
+ protected:
+  SupervisorTest()
+      : config_(quick_config(scratch_)), store_(config_.database()), desk_(config_.mail, "gpu1") {
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+
+  void boot() {
+    supervisor_ = std::make_unique<Supervisor>(
+        RunSurroundings{config_, store_, board_, desk_, [] {}}, [this](const Pulse& pulse) {
+          const std::lock_guard lock(pulse_mutex_);
+          pulse_ = pulse;
+        });
+    supervisor_->begin();
+  }
+  void shut_down() {
+    supervisor_->stop();
+    pollfd ended{supervisor_->ended_descriptor(), POLLIN, 0};
+    ASSERT_EQ(poll(&ended, 1, 30'000), 1);
+    supervisor_.reset();
+  }
+  void die() { supervisor_.reset(); }
+
+  std::int64_t start(const std::string& name, const std::string& plan) {
+    RunRow run;
+    run.created_micros = unix_micros();
+    run.id = make_ulid(run.created_micros);
+    run.name = name;
+    run.epochs = 3;
+    run.started.config = "name = \"" + name + "\"\n" + plan;
+    write_file(config_.run_folder(run.id) + "/run.toml", run.started.config);
+    return supervisor_->start_run(run).run;
+  }
+  RunRow row(std::int64_t run) const {
+    return *store_.read([&](Database& db) { return run_by_number(db, run); });
+  }
+  bool comes_to(std::int64_t run, RunState state) const {
+    return eventually([&] { return row(run).state == state; });
+  }
+  std::vector<MetricRow> rows(std::int64_t run) const {
+    return store_.read([&](Database& db) { return metrics_after(db, run, 0, 1000); });
+  }
+  std::vector<std::string> mails() const {
+    std::vector<std::string> keys;
+    for (const auto& mail : store_.read([](Database& db) { return list_mails(db, 100); })) {
+      keys.insert(keys.begin(), mail.kind);
+    }
+    return keys;
+  }
+  std::vector<std::string> states(std::int64_t run) const {
+    std::vector<std::string> states;
+    for (const auto& event :
+         store_.read([&](Database& db) { return events_after(db, run, 0, 999); })) {
+      v1::WatchRunResponse message;
+      message.ParseFromString(event.payload);
+      if (!message.has_state_change()) continue;
+      states.emplace_back(name_of(static_cast<RunState>(message.state_change().state())));
+    }
+    return states;
+  }
+  std::string attempts(std::int64_t run) const {
+    return content_of(config_.run_folder(row(run).id) + "/attempts");
+  }
+
+  Scratch scratch_;
+  DaemonConfig config_;
+  Store store_;
+  StatusBoard board_;
+  MailDesk desk_;
+  std::mutex pulse_mutex_;
+  Pulse pulse_;
+  std::unique_ptr<Supervisor> supervisor_;
+};
+
+constexpr const char* kWhole =
+    "#! started; rows 10; checkpoint 10 2; epoch_done 1; rows 10; epoch_done 2; end";
+
+TEST_F(SupervisorTest, RecordsAWholeRun) {
+  boot();
+  const std::int64_t run = start("a", kWhole);
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(rows(run).size(), 20u);
+  EXPECT_EQ(row(run).step, 20);
+  EXPECT_EQ(row(run).trained_seconds, 12.5);
+  EXPECT_EQ(row(run).started.device_name, "A fake processor");
+  EXPECT_EQ(store_.read([&](Database& db) { return epochs_of(db, run); }).size(), 2u);
+  EXPECT_EQ(store_.read([&](Database& db) { return checkpoints_of(db, run); }).size(), 1u);
+  EXPECT_THAT(mails(), ElementsAre("start", "epoch", "epoch", "end"));
+  EXPECT_THAT(states(run), ElementsAre("queued", "starting", "running", "completed"));
+  EXPECT_GT(row(run).finished_micros, row(run).started_micros);
+}
+
+TEST_F(SupervisorTest, ExecutesTheQueueInItsOrder) {
+  boot();
+  const std::int64_t first = start("a", "#! started; until_stop");
+  const std::int64_t second = start("b", kWhole);
+  const std::int64_t third = start("c", kWhole);
+  ASSERT_TRUE(comes_to(first, RunState::kRunning));
+  EXPECT_EQ(row(second).state, RunState::kQueued);
+  EXPECT_THAT(row(second).reason, HasSubstr("a"));
+  supervisor_->stop_run(third);
+  EXPECT_EQ(row(third).state, RunState::kStopped);
+  supervisor_->stop_run(first);
+  ASSERT_TRUE(comes_to(second, RunState::kCompleted));
+  EXPECT_EQ(row(first).state, RunState::kStopped);
+  EXPECT_EQ(attempts(third), "");
+}
+
+TEST_F(SupervisorTest, StartsACrashedWorkerAgainAndLeavesNoDoubles) {
+  boot();
+  const std::int64_t run = start("a",
+                                 "#! started; rows 10; checkpoint 10; epoch_done 1; rows 3; crash\n"
+                                 "#! started; rows 10; epoch_done 1; rows 10; epoch_done 2; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(row(run).restarts, 1);
+  EXPECT_EQ(rows(run).size(), 20u);
+  EXPECT_THAT(mails(), ElementsAre("start", "epoch", "restart", "epoch", "end"));
+  EXPECT_THAT(states(run), ElementsAre("queued", "starting", "running", "starting", "starting",
+                                       "running", "completed"));
+}
+
+TEST_F(SupervisorTest, GivesUpWithoutProgress) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 1; crash");
+  ASSERT_TRUE(comes_to(run, RunState::kFailed));
+  EXPECT_EQ(row(run).restarts, 3);
+  EXPECT_THAT(row(run).reason, StartsWith("the worker was ended by signal 9"));
+  EXPECT_THAT(row(run).reason, HasSubstr("given up after 3 restarts"));
+  EXPECT_THAT(mails(), ElementsAre("start", "restart", "failure"));
+  EXPECT_EQ(rows(run).size(), 1u);
+}
+
+TEST_F(SupervisorTest, ProgressIsANewerCheckpointAndNothingElse) {
+  boot();
+  const std::int64_t run =
+      start("a",
+            "#! started; rows 1; checkpoint 1; crash\n#! started; checkpoint 2; crash\n"
+            "#! started; checkpoint 3; crash\n#! started; checkpoint 4; crash\n"
+            "#! started; checkpoint 5; crash\n#! started; checkpoint 5; crash");
+  ASSERT_TRUE(comes_to(run, RunState::kFailed));
+  EXPECT_EQ(row(run).restarts, 7);
+}
+
+TEST_F(SupervisorTest, DoesNotRepeatWhatCannotBeBetter) {
+  boot();
+  for (const char* status : {"65", "66", "76", "78", "1"}) {
+    const std::int64_t run =
+        start(std::string("a") + status, std::string("#! started; fail data ") + status);
+    ASSERT_TRUE(comes_to(run, RunState::kFailed));
+    EXPECT_EQ(row(run).restarts, 0);
+    EXPECT_EQ(row(run).reason, "data: it cannot be done");
+  }
+  const std::int64_t other = start("b", "#! exit 74\n#! started; end");
+  ASSERT_TRUE(comes_to(other, RunState::kCompleted));
+  EXPECT_EQ(row(other).restarts, 1);
+}
+
+TEST_F(SupervisorTest, AnEndWithoutAWordIsACrash) {
+  boot();
+  const std::int64_t run = start("a", "#! started; exit 0\n#! started; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted));
+  EXPECT_EQ(row(run).restarts, 1);
+}
+
+class Nonsense : public SupervisorTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(Nonsense, EndsTheWorkerAndNothingElse) {
+  boot();
+  const std::int64_t run =
+      start("a", std::string("#! started; rows 5; ") + GetParam() + "\n#! started; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(row(run).restarts, 1);
+  EXPECT_EQ(rows(run).size(), 5u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Nonsense,
+                         ::testing::Values("malformed", "too_long", "escape", "torn"));
+
+TEST_F(SupervisorTest, KillsAStalledWorker) {
+  config_.worker.stall_timeout = std::chrono::milliseconds(1500);
+  boot();
+  const std::int64_t run = start("a", "#! started; hang\n#! started; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_THAT(states(run), ::testing::Contains("stalled"));
+  EXPECT_EQ(row(run).restarts, 1);
+}
+
+TEST_F(SupervisorTest, SignsOfLifePutAStallOff) {
+  config_.worker.stall_timeout = std::chrono::milliseconds(1000);
+  boot();
+  const std::int64_t run = start("a", "#! started; alive 2; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(row(run).restarts, 0);
+}
+
+TEST_F(SupervisorTest, TakesAFlood) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 20000; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(store_.read([&](Database& db) { return metrics_after(db, run, 0, 30'000); }).size(),
+            20'000u);
+}
+
+TEST_F(SupervisorTest, TellsTheWorkerWhatIsStored) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 10; epoch_done 1; rows 5; until_stop");
+  const std::string told = config_.run_folder(row(run).id) + "/control";
+  // The last row alone says only that what is before it is stored.
+  v1::WorkerControl last_row;
+  last_row.set_stored_step(14);
+  EXPECT_TRUE(eventually(
+      [&] { return content_of(told).find(last_row.SerializeAsString()) != std::string::npos; }));
+  EXPECT_EQ(rows(run).size(), 15u);
+}
+
+TEST_F(SupervisorTest, StopSavesAndResumeGoesOn) {
+  boot();
+  const std::int64_t run =
+      start("a", "#! started; rows 4; until_stop\n#! started; rows 4; epoch_done 1; end");
+  ASSERT_TRUE(eventually([&] { return board_.get(run).has_value(); }));
+  supervisor_->stop_run(run);
+  ASSERT_TRUE(comes_to(run, RunState::kStopped));
+  EXPECT_EQ(row(run).reason, "stopped as asked in epoch 1 at step 4");
+  EXPECT_THROW(supervisor_->stop_run(run), Error);
+  const auto kept = store_.read([&](Database& db) { return checkpoints_of(db, run); });
+  EXPECT_EQ(kept.at(0).saved.reason, CheckpointReason::kStop);
+
+  supervisor_->resume_run(run, true);
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted));
+  EXPECT_THAT(attempts(run), HasSubstr("--accept-changed-data"));
+  EXPECT_THAT(mails(), ElementsAre("start", "end", "start", "epoch", "end"));
+  EXPECT_THROW(supervisor_->resume_run(run, false), Error);
+}
+
+TEST_F(SupervisorTest, KillsAWorkerThatDoesNotStop) {
+  config_.worker.stop_timeout = std::chrono::milliseconds(300);
+  boot();
+  const std::int64_t run = start("a", "#! started; hang");
+  ASSERT_TRUE(comes_to(run, RunState::kRunning));
+  supervisor_->stop_run(run);
+  ASSERT_TRUE(comes_to(run, RunState::kStopped));
+  EXPECT_THAT(row(run).reason, HasSubstr("did not end within 0.3 s and was killed"));
+}
+
+TEST_F(SupervisorTest, SavesWhenAsked) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 3; until_stop");
+  EXPECT_THROW(supervisor_->save_checkpoint(start("b", kWhole)), Error);
+  ASSERT_TRUE(comes_to(run, RunState::kRunning));
+  supervisor_->save_checkpoint(run);
+  EXPECT_TRUE(eventually(
+      [&] { return !store_.read([&](Database& db) { return checkpoints_of(db, run); }).empty(); }));
+}
+
+TEST_F(SupervisorTest, AStoppedDaemonsRunGoesOnWithTheNextOne) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 4; until_stop\n#! started; end");
+  const std::int64_t queued = start("b", kWhole);
+  ASSERT_TRUE(comes_to(run, RunState::kRunning));
+  shut_down();
+  EXPECT_EQ(row(run).state, RunState::kPreempted);
+  EXPECT_THAT(row(run).reason, HasSubstr("the run goes on when it starts again"));
+  EXPECT_EQ(row(queued).state, RunState::kQueued);
+  boot();
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted));
+  ASSERT_TRUE(comes_to(queued, RunState::kCompleted));
+  EXPECT_EQ(row(run).restarts, 0);
+}
+
+TEST_F(SupervisorTest, AWorkerSurvivesADaemonThatIsGoneAtOnce) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 4; until_stop\n#! started; end");
+  ASSERT_TRUE(comes_to(run, RunState::kRunning));
+  die();
+  const std::string told = config_.run_folder(row(run).id) + "/control";
+  EXPECT_TRUE(eventually([&] { return content_of(told).ends_with("EOF"); }));
+  EXPECT_EQ(row(run).state, RunState::kRunning);
+  boot();
+  EXPECT_TRUE(comes_to(run, RunState::kCompleted));
+}
+
+TEST_F(SupervisorTest, WhatWasBeingStoppedIsStoppedForTheNextDaemon) {
+  boot();
+  const std::int64_t run = start("a", "#! started; hang");
+  ASSERT_TRUE(comes_to(run, RunState::kRunning));
+  supervisor_->stop_run(run);
+  const std::string folder = config_.run_folder(row(run).id);
+  die();
+  EXPECT_EQ(row(run).state, RunState::kStopping);
+  boot();
+  EXPECT_TRUE(comes_to(run, RunState::kStopped));
+}
+
+TEST_F(SupervisorTest, AMissingProgramIsTriedAgainAndThenAFailure) {
+  config_.worker.program = scratch_ / "nowhere";
+  boot();
+  const std::int64_t run = start("a", kWhole);
+  ASSERT_TRUE(comes_to(run, RunState::kFailed));
+  EXPECT_THAT(row(run).reason, StartsWith("cannot start " + scratch_.path() + "/nowhere"));
+}
+
+TEST_F(SupervisorTest, TheStatusLineSaysWhereTheRunIs) {
+  boot();
+  const std::int64_t run = start("a", "#! started; rows 4; until_stop");
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(pulse_mutex_);
+    return pulse_.status == "run a epoch 1/3 batch 4/10 loss 1.5000 ETA 1m:0s";
+  }));
+  EXPECT_TRUE(pulse_.healthy);
+  supervisor_->stop_run(run);
+}
+
+TEST(RestartPolicy, DelaysDoubleUpToTheLongest) {
+  WorkerSettings settings;
+  settings.max_restarts = 10;
+  RestartPolicy policy(settings, -1);
+  std::vector<long> seconds;
+  while (const auto delay = policy.next_delay()) seconds.push_back(delay->count() / 1000);
+  EXPECT_THAT(seconds, ElementsAre(2, 4, 8, 16, 32, 64, 128, 256, 300, 300));
+  policy.saved(100);
+  EXPECT_EQ(policy.next_delay()->count(), 2000);
+}
+
+}  // namespace
+}  // namespace traind

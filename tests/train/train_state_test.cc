@@ -1,0 +1,106 @@
+// What a checkpoint says beside the weights must come back exactly.
+#include "model/train/train_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "model/base/error.h"
+#include "model/train/record_text.h"
+
+namespace traind {
+namespace {
+
+using ::testing::HasSubstr;
+
+TrainState some_state() {
+  TrainState state;
+  state.step = 123456789012;
+  state.epoch = 3;
+  state.batch = 17;
+  state.inputs = 2176;
+  state.epoch_loss = 0.1 + 0.2;
+  state.epoch_tokens = 999;
+  state.epoch_seconds = 12.5;
+  state.trained_seconds = 75768.25;
+  state.row = {1.0 / 3, 100, 50, 2.0 / 7, 4};
+  state.best_valid_loss = 0.037;
+  state.best_step = 100;
+  MetricRow row;
+  row.step = 100;
+  row.loss = 1.0 / 7;
+  row.valid_loss = std::numeric_limits<double>::denorm_min();
+  state.rows = {row, row};
+  EpochDone epoch;
+  epoch.epoch = 2;
+  epoch.scores.exact = 0.704;
+  epoch.samples = {{"a\tb", "c\nd", "e\\f"}, {"", "", "\xc3\xa4"}};
+  epoch.digest = "0123456789abcdef";
+  epoch.best = true;
+  state.epochs = {epoch};
+  return state;
+}
+
+RunIdentity some_identity() {
+  return {"spelling", {"seed = 1", "model.layers = 2"}, "feedfeedfeedfeed", "v\\n1", "v2\n", "x"};
+}
+
+TEST(TrainState, ComesBackExactly) {
+  const TrainState state = some_state();
+  Metadata metadata;
+  encode_state(state, some_identity(), metadata);
+  const TrainState back = decode_state(metadata);
+  EXPECT_EQ(back.step, state.step);
+  EXPECT_EQ(back.epoch_loss, state.epoch_loss);
+  EXPECT_EQ(back.row.loss, state.row.loss);
+  EXPECT_EQ(back.best_valid_loss, state.best_valid_loss);
+  ASSERT_EQ(back.rows.size(), 2u);
+  EXPECT_EQ(back.rows[1].loss, state.rows[1].loss);
+  EXPECT_EQ(back.rows[1].valid_loss, state.rows[1].valid_loss);
+  ASSERT_EQ(back.epochs.size(), 1u);
+  ASSERT_EQ(back.epochs[0].samples.size(), 2u);
+  EXPECT_EQ(back.epochs[0].samples[0].source, "a\tb");
+  EXPECT_EQ(back.epochs[0].samples[0].target, "c\nd");
+  EXPECT_EQ(back.epochs[0].samples[0].output, "e\\f");
+  EXPECT_EQ(back.epochs[0].samples[1].output, "\xc3\xa4");
+  Metadata again;
+  encode_state(back, decode_identity(metadata), again);
+  EXPECT_EQ(again, metadata);
+}
+
+TEST(TrainState, KeepsAnInfiniteBestLoss) {
+  Metadata metadata;
+  encode_state(TrainState{}, some_identity(), metadata);
+  EXPECT_EQ(decode_state(metadata).best_valid_loss, std::numeric_limits<double>::infinity());
+}
+
+TEST(TrainState, RefusesACheckpointThatIsNoRun) {
+  try {
+    decode_state({});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kCorrupt);
+    EXPECT_THAT(error.what(), HasSubstr("not written by a training run"));
+  }
+}
+
+TEST(TrainState, RefusesRecordsThatAreCutShort) {
+  Metadata metadata;
+  encode_state(some_state(), some_identity(), metadata);
+  for (const char* key : {"traind.progress", "traind.unstored_rows", "traind.unstored_epochs"}) {
+    Metadata cut = metadata;
+    cut[key] = cut[key].substr(0, cut[key].size() / 3);
+    EXPECT_THROW(decode_state(cut), Error) << key;
+  }
+}
+
+TEST(RecordReader, RefusesWhatIsNoNumber) {
+  EXPECT_THROW(RecordReader("1x").integer(), Error);
+  EXPECT_THROW(RecordReader("").number(), Error);
+  EXPECT_THROW(RecordReader("99999999999999999999").integer(), Error);
+  EXPECT_THROW(RecordReader("a\\").text(), Error);
+}
+
+}  // namespace
+}  // namespace traind

@@ -1,0 +1,74 @@
+// Every field of every event crosses the pipe: a field that is forgotten in the codec is found by
+// counting the fields that the message has set.
+#include "model/worker/event_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace traind {
+namespace {
+
+// Fields of the message that are not set; proto3 leaves out zero, so no value below is zero.
+std::vector<std::string> unset_fields(const google::protobuf::Message& message) {
+  std::vector<std::string> unset;
+  const auto* type = message.GetDescriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    const auto* field = type->field(i);
+    const bool set = field->is_repeated() ? message.GetReflection()->FieldSize(message, field) > 0
+                                          : message.GetReflection()->HasField(message, field);
+    if (!set) unset.push_back(field->name());
+  }
+  return unset;
+}
+
+const std::vector<std::string> kNone;
+
+TEST(EventCodec, TellsAllOfRunStarted) {
+  const auto message = to_proto(
+      RunStarted{"cpu", "name", "reason", 1, 2, 3, 4, 5, 6, 7, 8, 9, "file", "print", "config"});
+  EXPECT_EQ(unset_fields(message.run_started()), kNone);
+  EXPECT_EQ(message.run_started().resumed_step(), 9);
+}
+
+TEST(EventCodec, TellsAllOfProgress) {
+  const auto message = to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  EXPECT_EQ(unset_fields(message.progress()), kNone);
+  EXPECT_EQ(message.progress().phase(), v1::PHASE_SAVING);
+  EXPECT_EQ(message.progress().seconds_left(), 9);
+}
+
+TEST(EventCodec, TellsAllOfMetricRow) {
+  const auto message = to_proto(MetricRow{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
+  EXPECT_EQ(unset_fields(message.metric_row()), kNone);
+  EXPECT_EQ(message.metric_row().valid_loss(), 8);
+}
+
+TEST(EventCodec, TellsAllOfEpochDone) {
+  EpochDone epoch{1,   2, 3, 4, 5, {1, 2, 3, 4, 5, 6, 7}, {{"s", "t", "o"}}, true, 6,
+                  "d", 7, 8, 9, 10};
+  const auto message = to_proto(epoch);
+  EXPECT_EQ(unset_fields(message.epoch_done()), kNone);
+  EXPECT_EQ(unset_fields(message.epoch_done().scores()), kNone);
+  EXPECT_EQ(unset_fields(message.epoch_done().samples(0)), kNone);
+}
+
+TEST(EventCodec, TellsAllOfTheCheckpointEvents) {
+  const auto saved =
+      to_proto(CheckpointSaved{"f", 1, 2, CheckpointReason::kStop, 3, "d", true, 4, 5});
+  EXPECT_EQ(unset_fields(saved.checkpoint_saved()), kNone);
+  EXPECT_EQ(unset_fields(to_proto(CheckpointPruned{"f"}).checkpoint_pruned()), kNone);
+}
+
+TEST(EventCodec, TellsAllOfTheEnd) {
+  EXPECT_EQ(unset_fields(to_proto(Notice{ErrorKind::kIo, "t"}).notice()), kNone);
+  EXPECT_EQ(unset_fields(to_proto(RunEnded{EndReason::kAllEpochs, 1, 2, "d", 3}).run_ended()),
+            kNone);
+  const auto failed = to_proto(RunFailed{ErrorKind::kDiverged, "m"});
+  EXPECT_EQ(unset_fields(failed.run_failed()), kNone);
+  EXPECT_EQ(failed.run_failed().kind(), "diverged");
+}
+
+}  // namespace
+}  // namespace traind
