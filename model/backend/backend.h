@@ -9,7 +9,8 @@
 // Sequences are time-major: element (t, b) of [T,B] lies at t*B + b. Rows past a sentence's
 // length are padding: outputs are 0 there, the recurrent state stays put, gradients are ignored.
 //
-// Every gradient argument is accumulated into (+=). Failures throw Error(kDevice), naming the call.
+// Every gradient argument is accumulated into (+=). Failures throw Error(kDevice), naming the call;
+// a device that failed for good throws Error(kDeviceLost), and so does every call after it.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +40,16 @@ class Buffer {
 
  protected:
   Tensor tensor_;
+};
+
+// Floats of device memory as they were when they were asked for, on their way to the host. Belongs
+// to the backend's thread; wait() may be called on any one other thread.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  // Waits until they are there. [sum of the sizes], one tensor after the other, aligned to 64
+  // bytes; valid as long as the snapshot.
+  virtual std::span<const float> wait() = 0;
 };
 
 // What a forward call keeps for its backward call. Opaque; reused by the backend after destruction.
@@ -135,6 +146,15 @@ struct OutputWeights {
   Tensor bias;    // [V]
 };
 
+// Dynamic loss scaling, which keeps 16-bit gradients from vanishing: loss() multiplies what it
+// sends back by the scale, adam() divides by it. A norm that is not finite then skips the update
+// and halves the scale; kGrowthInterval good updates in a row double it. As torch.amp.GradScaler.
+struct LossScale {
+  static constexpr float kFirst = 65536;
+  static constexpr float kLargest = 16777216;
+  static constexpr int kGrowthInterval = 2000;
+};
+
 struct LossCall {
   Tensor hidden;      // [T,B,M]
   Sequences targets;  // [T,B]
@@ -144,6 +164,7 @@ struct LossCall {
   Tensor d_hidden;                     // [T,B,M], written; null = evaluate only
   OutputWeights* gradients = nullptr;  // +=; null = evaluate only
   float gradient_scale = 1;            // gradients are of gradient_scale * loss
+  Tensor loss_scale;                   // [2] scale, good updates since it changed; null = 1
 };
 
 // Sum over the true target steps of the batch.
@@ -167,12 +188,15 @@ struct AdamStep {
   float beta2 = 0.999f;
   float epsilon = 1e-8f;
   float clip_norm = 0;  // 0 = no clipping
+  Tensor loss_scale;    // that of the loss() calls; updated
 };
 
 // What one training step amounts to, in the order of the adam() calls.
 struct StepResult {
   LossSum loss;              // of the loss() calls with gradients since the last adam()
-  double gradient_norm = 0;  // before clipping
+  double gradient_norm = 0;  // before clipping, without the loss scale
+  bool skipped = false;      // by loss scaling: the norm is not finite, and that is no failure yet
+  float loss_scale = 0;      // for the next step; 0 = there is none
 };
 
 // Greedy decoding of a whole batch. Row b ends at `end` or after max_steps tokens.
@@ -194,10 +218,16 @@ struct Decoded {
   double log_probability = 0;     // of the ids and, where reached, of `end`
 };
 
+// Arithmetic of the matrix products. Weights, moments and sums are float32 in each of them.
+enum class Precision { kFp32, kTf32, kBf16, kFp16 };
+
 struct DeviceInfo {
-  std::string kind;  // "cpu" or "cuda"
-  std::string name;  // "AMD EPYC 9R45 (2 threads, avx512)"
-  int threads = 0;   // compute threads; 0 on a GPU
+  std::string kind;         // "cpu" or "cuda"
+  std::string name;         // "AMD EPYC 9R45 (2 threads, avx512)"
+  int threads = 0;          // compute threads; 0 on a GPU
+  int step_multiple = 1;    // batches whose steps are a multiple of this have few different shapes
+  bool loss_scale = false;  // its gradients need one
+  std::string identity;     // what NVML knows the GPU by, "GPU-..."; empty on a CPU
 };
 
 class Backend {
@@ -210,6 +240,9 @@ class Backend {
   virtual void write(Tensor destination, std::span<const float> source) = 0;
   // Copies out; waits.
   virtual void read(Tensor source, std::span<float> destination) = 0;
+  // What the tensors hold after all earlier calls. Later calls may change them at once. Memory is
+  // kept for the next snapshot.
+  virtual std::unique_ptr<Snapshot> snapshot(std::span<const Tensor> tensors) = 0;
   virtual std::unique_ptr<Tape> lstm_forward(const LstmStack&, const LstmForward&) = 0;
   virtual void lstm_backward(const LstmStack&, const LstmBackward&, Tape&) = 0;
   virtual std::unique_ptr<Tape> attention_forward(const AttentionWeights&,
@@ -227,6 +260,8 @@ class Backend {
 struct DeviceChoice {
   std::string device = "auto";  // "auto", "cpu" or "cuda"
   int threads = 0;              // CPU compute threads; 0 = one per core the process may use
+  Precision precision = Precision::kFp32;  // of a GPU; a CPU computes in float32
+  bool deterministic = false;              // equal bits every time; a CPU always gives them
 };
 
 struct ChosenBackend {

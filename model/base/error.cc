@@ -21,6 +21,7 @@ constexpr std::array kRows = {
     Row{ErrorKind::kNoSpace, "no_space", 73},
     Row{ErrorKind::kCorrupt, "corrupt", 76},
     Row{ErrorKind::kDevice, "device", 69},
+    Row{ErrorKind::kDeviceLost, "device_lost", 75},
     Row{ErrorKind::kDiverged, "diverged", 1},
     Row{ErrorKind::kNotFound, "not_found", 66},
     Row{ErrorKind::kState, "state", 1},

@@ -10,17 +10,18 @@
 namespace traind {
 
 enum class ErrorKind {
-  kConfig,     // run file or daemon file cannot work as written
-  kData,       // a corpus or vocabulary is unusable
-  kIo,         // the operating system refused a read or a write
-  kNoSpace,    // disk or inodes are used up
-  kCorrupt,    // a file's content contradicts its own checksum or format
-  kDevice,     // the compute device is missing or failed
-  kDiverged,   // loss or gradient norm is not finite
-  kNotFound,   // no such run, checkpoint or mail
-  kState,      // the operation does not fit the present state
-  kCancelled,  // asked to stop
-  kInternal,   // a bug of ours
+  kConfig,      // run file or daemon file cannot work as written
+  kData,        // a corpus or vocabulary is unusable
+  kIo,          // the operating system refused a read or a write
+  kNoSpace,     // disk or inodes are used up
+  kCorrupt,     // a file's content contradicts its own checksum or format
+  kDevice,      // the compute device is missing or refused a request
+  kDeviceLost,  // the compute device failed for good: only a new process can use it again
+  kDiverged,    // loss or gradient norm is not finite
+  kNotFound,    // no such run, checkpoint or mail
+  kState,       // the operation does not fit the present state
+  kCancelled,   // asked to stop
+  kInternal,    // a bug of ours
 };
 
 class Error : public std::runtime_error {

@@ -187,11 +187,16 @@ std::string TomlReader::choice(const std::string& table, const std::string& key,
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return value;
   throw error_at(table, key,
                  full_name(table, key) + " = " + toml_quoted(value) + " is not known; it can be " +
-                     joined(allowed));
+                     joined(allowed) + suggestion(value, {allowed.begin(), allowed.end()}));
 }
 
 bool TomlReader::has(const std::string& table, const std::string& key) {
   return impl_->ask(table, key) != nullptr;
+}
+
+bool TomlReader::is_text(const std::string& table, const std::string& key) {
+  const toml::node* node = impl_->ask(table, key);
+  return node != nullptr && node->is_string();
 }
 
 void TomlReader::refuse_unknown() const {

@@ -40,6 +40,8 @@ class TomlReader {
 
   // Whether the file sets the key; counts as asking for it.
   bool has(const std::string& table, const std::string& key);
+  // Likewise, to a text in quotes: for a key that takes a number or a word.
+  bool is_text(const std::string& table, const std::string& key);
 
   // Throws for the first key or table, in the order of the file, that was never asked for, and
   // names the nearest one that was.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "model/backend/loss_scaling.h"
+
 namespace traind::cpu {
 namespace {
 
@@ -34,7 +36,7 @@ double norm_of(Engine& engine, int lanes, const Tensor& gradients) {
   return std::sqrt(sum);
 }
 
-AdamRange settings_of(const AdamStep& step, double norm) {
+AdamRange settings_of(const AdamStep& step, double norm, double scale) {
   AdamRange range;
   const double first_correction = 1 - std::pow(static_cast<double>(step.beta1), step.step);
   const double second_correction = 1 - std::pow(static_cast<double>(step.beta2), step.step);
@@ -45,25 +47,30 @@ AdamRange settings_of(const AdamStep& step, double norm) {
   range.second_correction_root = static_cast<float>(std::sqrt(second_correction));
   // As torch.nn.utils.clip_grad_norm_ does it.
   const double factor = step.clip_norm > 0 ? step.clip_norm / (norm + 1e-6) : 1;
-  range.gradient_scale = static_cast<float>(std::min(factor, 1.0));
+  range.gradient_scale = static_cast<float>(std::min(factor, 1.0) / scale);
   return range;
 }
 
 }  // namespace
 
-double adam(Engine& engine, const AdamStep& step) {
+StepResult adam(Engine& engine, const AdamStep& step) {
+  check_adam(step);
   const std::size_t size = step.parameters.size;
-  require(step.gradients.size == size && step.first_moment.size == size &&
-              step.second_moment.size == size,
-          "adam: parameters, gradients and moments differ in size");
-  require(step.step >= 1, "adam: steps count from 1");
   const int lanes = engine.team.lanes_for(16.0 * static_cast<double>(size));
-  const double norm = norm_of(engine, lanes, step.gradients);
+  const double scale = step.loss_scale ? *step.loss_scale.data : 1;
+  const double norm = norm_of(engine, lanes, step.gradients) / scale;
+  StepResult result;
+  result.gradient_norm = norm;
+  if (step.loss_scale) {
+    follow_norm(step.loss_scale.data, std::isfinite(norm));
+    result.skipped = !std::isfinite(norm);
+    result.loss_scale = *step.loss_scale.data;
+  }
   if (!std::isfinite(norm)) {
     std::memset(step.gradients.data, 0, sizeof(float) * size);
-    return norm;
+    return result;
   }
-  const AdamRange settings = settings_of(step, norm);
+  const AdamRange settings = settings_of(step, norm, scale);
   engine.team.run(lanes, [&](const Lane& lane) {
     const Range pieces = lane.share(static_cast<int>((size + kPiece - 1) / kPiece));
     const std::size_t begin = static_cast<std::size_t>(pieces.begin) * kPiece;
@@ -76,7 +83,7 @@ double adam(Engine& engine, const AdamStep& step) {
     if (pieces.size() > 0) engine.kernels.adam(mine);
   });
   engine.packs.changed(step.parameters.data, size);
-  return norm;
+  return result;
 }
 
 }  // namespace traind::cpu

@@ -1,4 +1,4 @@
-// Clipping to a global norm and Adam over one flat row, on the CPU.
+// Clipping to a global norm, loss scaling and Adam over one flat row, on the CPU.
 // Called on the backend's thread; waits for the lanes. Throws Error(kDevice) when sizes differ.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace traind::cpu {
 
-// The norm of the gradients before clipping.
-double adam(Engine& engine, const AdamStep& step);
+// All of the result but the loss.
+StepResult adam(Engine& engine, const AdamStep& step);
 
 }  // namespace traind::cpu

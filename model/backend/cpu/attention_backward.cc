@@ -127,14 +127,8 @@ void attention_backward(Engine& engine, const AttentionWeights& weights,
                         const AttentionBackward& call, Tape& any_tape) {
   auto* tape = dynamic_cast<AttentionTape*>(&any_tape);
   require(tape != nullptr, "attention_backward: the tape comes from another call");
+  check_attention_backward(call, {tape->steps, tape->memory_steps, tape->batch, tape->width});
   const std::size_t m = tape->width;
-  const std::size_t floats = static_cast<std::size_t>(tape->steps) * tape->batch * m;
-  require(call.d_output.size == floats && call.d_query.size == floats &&
-              call.d_memory.size == static_cast<std::size_t>(tape->memory_steps) * tape->batch * m,
-          "attention_backward: a gradient is not [steps, batch, width]");
-  require(call.gradients != nullptr && call.gradients->score.size == m * m &&
-              call.gradients->combine.size == 2 * m * m,
-          "attention_backward: gradients have not the shape of the weights");
   Backward backward{engine.kernels, call, *tape};
   const double operations =
       tape->rows * static_cast<double>(m) * (12.0 * tape->width + 8.0 * tape->memory_steps);

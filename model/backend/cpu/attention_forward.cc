@@ -1,7 +1,6 @@
 #include <cstring>
 
 #include "model/backend/cpu/attention.h"
-#include "model/backend/cpu/rows.h"
 
 namespace traind::cpu {
 
@@ -103,26 +102,11 @@ void Forward::put_output(int b) {
   }
 }
 
-void check(const AttentionWeights& weights, const AttentionForward& call) {
-  const std::size_t m = call.width;
-  const std::size_t batch = call.lengths.size();
-  require(call.width > 0 && weights.score.size == m * m && weights.combine.size == 2 * m * m,
-          "attention_forward: the weights are not [M,M] and [M,2M]");
-  require(batch > 0 && call.query_lengths.size() == batch &&
-              good_lengths(call.lengths, call.memory_steps) &&
-              good_lengths(call.query_lengths, call.query_steps),
-          "attention_forward: a length is missing or not within 1 and the number of steps");
-  require(call.query.size == static_cast<std::size_t>(call.query_steps) * batch * m &&
-              call.output.size == call.query.size &&
-              call.memory.size == static_cast<std::size_t>(call.memory_steps) * batch * m,
-          "attention_forward: query, memory or output are not [steps, batch, width]");
-}
-
 }  // namespace
 
 std::unique_ptr<Tape> attention_forward(Engine& engine, const AttentionWeights& weights,
                                         const AttentionForward& call) {
-  check(weights, call);
+  check_attention_forward(weights, call);
   std::unique_ptr<AttentionTape> tape(new (engine.arena) AttentionTape);
   tape->steps = call.query_steps;
   tape->memory_steps = call.memory_steps;

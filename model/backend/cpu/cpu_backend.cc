@@ -1,5 +1,6 @@
 #include "model/backend/cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -34,6 +35,29 @@ class CpuBuffer : public Buffer {
   Block block_;
 };
 
+// Copied already when it is made.
+class CpuSnapshot : public Snapshot {
+ public:
+  CpuSnapshot(Arena& arena, std::size_t floats)
+      : memory_(arena, floats * sizeof(float)),
+        floats_(static_cast<float*>(memory_.memory()), floats) {}
+  std::span<const float> wait() override { return floats_; }
+  std::span<float> floats() { return floats_; }
+
+ private:
+  Lease memory_;
+  std::span<float> floats_;
+};
+
+// One tensor of a snapshot, copied by all lanes: one thread alone cannot use the memory's speed.
+void copy_share(Tensor from, float* to, const Lane& lane) {
+  constexpr std::size_t kCopied = 16384;  // floats
+  const Range mine = lane.share(static_cast<int>((from.size + kCopied - 1) / kCopied));
+  const std::size_t begin = mine.begin * kCopied;
+  const std::size_t end = std::min(mine.end * kCopied, from.size);
+  if (begin < end) std::memcpy(to + begin, from.data + begin, (end - begin) * sizeof(float));
+}
+
 class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
@@ -43,10 +67,12 @@ class CpuBackend : public Backend {
 
   DeviceInfo info() const override {
     const int threads = engine_.team.size();
-    return {"cpu",
-            processor_name() + " (" + std::to_string(threads) +
-                (threads == 1 ? " thread, " : " threads, ") + engine_.kernels.name + ")",
-            threads};
+    DeviceInfo info;
+    info.kind = "cpu";
+    info.name = processor_name() + " (" + std::to_string(threads) +
+                (threads == 1 ? " thread, " : " threads, ") + engine_.kernels.name + ")";
+    info.threads = threads;
+    return info;
   }
 
   std::unique_ptr<Buffer> allocate(std::size_t floats) override {
@@ -64,6 +90,20 @@ class CpuBackend : public Backend {
     require(destination.size() == source.size, "read: the sizes differ");
     if (destination.empty()) return;
     std::memcpy(destination.data(), source.data, destination.size_bytes());
+  }
+
+  std::unique_ptr<Snapshot> snapshot(std::span<const Tensor> tensors) override {
+    std::size_t floats = 0;
+    for (const Tensor& tensor : tensors) floats += tensor.size;
+    auto copy = std::make_unique<CpuSnapshot>(snapshots_, floats);
+    engine_.team.run(engine_.team.lanes_for(static_cast<double>(floats)), [&](const Lane& lane) {
+      float* to = copy->floats().data();
+      for (const Tensor& tensor : tensors) {
+        copy_share(tensor, to, lane);
+        to += tensor.size;
+      }
+    });
+    return copy;
   }
 
   std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
@@ -94,8 +134,9 @@ class CpuBackend : public Backend {
   }
 
   void adam(const AdamStep& step) override {
-    const double norm = cpu::adam(engine_, step);
-    results_.push_back({pending_, norm});
+    StepResult result = cpu::adam(engine_, step);
+    result.loss = pending_;
+    results_.push_back(result);
     pending_ = {};
   }
 
@@ -112,6 +153,7 @@ class CpuBackend : public Backend {
 
  private:
   Engine engine_;
+  Arena snapshots_;  // of their own, so that a batch's work never takes the large block
   LossSum pending_;
   std::vector<StepResult> results_;  // of adam() calls not yet taken, oldest first
 };

@@ -112,28 +112,10 @@ bool Decoding::choose(std::vector<Decoded>& rows, std::vector<bool>& ended) {
   return more;
 }
 
-void check(const DecodeCall& call) {
-  require(call.decoder != nullptr && call.decoder->layers > 0 && call.decoder->hidden > 0 &&
-              call.decoder->directions == 1,
-          "decode: there is no decoder, or it has two directions");
-  const std::size_t width = call.decoder->memory();
-  const std::size_t layer = width * call.decoder->layers;
-  require(call.initial.h && call.initial.h.size % layer == 0,
-          "decode: the initial state is not [layers, batch, memory]");
-  require(!call.initial.c || call.initial.c.size == call.initial.h.size,
-          "decode: the two initial states differ in size");
-  require(call.attention == nullptr || call.memory_lengths.size() == call.initial.h.size / layer,
-          "decode: memory_lengths and the initial state differ in batch");
-  require(call.output.bias.size > 0 && call.output.weight.size == call.output.bias.size * width,
-          "decode: the output weights are not [V,M] and [V]");
-  require(call.output.bias.size <= static_cast<std::size_t>(call.decoder->words),
-          "decode: the output has words that the decoder cannot be fed");
-}
-
 }  // namespace
 
 std::vector<Decoded> decode(Engine& engine, const DecodeCall& call) {
-  check(call);
+  check_decode(call);
   Decoding decoding{engine, call};
   decoding.width = call.decoder->memory();
   decoding.words = static_cast<int>(call.output.bias.size);

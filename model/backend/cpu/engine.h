@@ -1,6 +1,7 @@
 // What every operation of the CPU backend works with. Owned by the backend; its thread only.
 #pragma once
 
+#include "model/backend/checks.h"
 #include "model/backend/cpu/arena.h"
 #include "model/backend/cpu/kernels/kernels.h"
 #include "model/backend/cpu/packs.h"
@@ -18,12 +19,6 @@ struct Engine {
   Arena arena;
   PackCache packs;
 };
-
-// `complaint` names the call and what is wrong: "lstm_forward: a length is 0". Not a string, so
-// that a good call builds none.
-inline void require(bool holds, const char* complaint) {
-  if (!holds) throw Error(ErrorKind::kDevice, complaint);
-}
 
 // A weight [rows,cols] for x W^T (forward) and for dy W (backward).
 inline PackSource forward_form(const float* weight, int rows, int cols) {

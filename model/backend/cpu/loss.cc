@@ -11,6 +11,7 @@ namespace {
 struct Loss {
   const Kernels& kernels;
   const LossCall& call;
+  float gradient_scale = 1;  // that of the loss scaling included
   int lanes = 1;
   RowMap rows = {};
   float* hidden = nullptr;          // [rows,M]
@@ -84,8 +85,8 @@ void Loss::score(int row) {
               (static_cast<double>(logit) - static_cast<double>(softmax.highest));
   correct[row] = softmax.best == target ? 1 : 0;
   if (!training()) return;
-  kernels.scale(call.words, call.gradient_scale / softmax.sum, softmax.logits);
-  softmax.logits[target] -= call.gradient_scale;
+  kernels.scale(call.words, gradient_scale / softmax.sum, softmax.logits);
+  softmax.logits[target] -= gradient_scale;
 }
 
 void Loss::weight_gradients(const Lane& lane) {
@@ -112,42 +113,18 @@ LossSum Loss::sum() const {
   return sum;
 }
 
-void check(const LossCall& call) {
-  const auto batch = static_cast<std::size_t>(call.targets.batch());
-  const std::size_t steps = call.targets.steps;
-  const std::size_t m = call.width;
-  const std::size_t v = call.words;
-  require(call.width > 0 && call.words > 0 && batch > 0 && steps > 0,
-          "loss: width, words, steps and batch must be above 0");
-  require(good_lengths(call.targets.lengths, call.targets.steps),
-          "loss: a length is not within 1 and the number of steps");
-  require(call.targets.ids.size() == steps * batch && call.hidden.size == steps * batch * m,
-          "loss: targets or hidden are not [steps, batch]");
-  require(call.weights.weight.size == v * m && call.weights.bias.size == v,
-          "loss: the weights are not [V,M] and [V]");
-  require((call.gradients == nullptr) == !call.d_hidden,
-          "loss: give both d_hidden and gradients, or neither");
-  if (call.gradients == nullptr) return;
-  require(call.d_hidden.size == call.hidden.size && call.gradients->weight.size == v * m &&
-              call.gradients->bias.size == v,
-          "loss: gradients have not the shape of what they belong to");
-}
-
 }  // namespace
 
 LossSum loss(Engine& engine, const LossCall& call) {
-  check(call);
+  check_loss(call);
   Loss loss{engine.kernels, call};
+  loss.gradient_scale = call.gradient_scale * (call.loss_scale ? *call.loss_scale.data : 1);
   loss.rows.steps = call.targets.steps;
   loss.rows.batch = call.targets.batch();
   const double places = static_cast<double>(loss.rows.steps) * loss.rows.batch;
   loss.lanes = engine.team.lanes_for(2.0 * places * call.width * call.words);
   const Lease workspace = lend(engine.arena, loss);
   loss.rows.fill(call.targets.lengths);
-  for (int r = 0; r < loss.rows.total; ++r) {
-    const std::int32_t id = call.targets.ids[static_cast<std::size_t>(loss.rows.place[r])];
-    require(id >= 0 && id < call.words, "loss: a target is not below the number of words");
-  }
   const float* weight = call.weights.weight.data;
   loss.forward_pack = engine.packs.packed(forward_form(weight, call.words, call.width));
   if (loss.training()) {

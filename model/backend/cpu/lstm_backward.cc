@@ -287,31 +287,15 @@ void Backward::outer(const Lane& lane, OuterProduct product, Range gate_rows) {
   }
 }
 
-void check(const LstmStack& stack, const LstmBackward& call, const LstmTape& tape) {
-  const LstmSize& s = tape.size;
-  const std::size_t states = static_cast<std::size_t>(s.batch) * s.layers * s.memory;
-  require(s.layers == stack.layers && s.directions == stack.directions &&
-              s.hidden == stack.hidden && s.input == stack.input && s.words == stack.words,
-          "lstm_backward: the tape was made with a stack of another shape");
-  require(call.gradients != nullptr && call.gradients->cells.size() == stack.cells.size(),
-          "lstm_backward: gradients have not the shape of the stack");
-  require(!call.d_output || call.d_output.size == static_cast<std::size_t>(tape.rows.steps) *
-                                                      s.batch * static_cast<std::size_t>(s.memory),
-          "lstm_backward: d_output is not [steps, batch, memory]");
-  require((!call.d_last.h || call.d_last.h.size == states) &&
-              (!call.d_last.c || call.d_last.c.size == states) &&
-              (!call.d_initial.h || call.d_initial.h.size == states) &&
-              (!call.d_initial.c || call.d_initial.c.size == states),
-          "lstm_backward: a state is not [layers, batch, memory]");
-}
-
 }  // namespace
 
 void lstm_backward(Engine& engine, const LstmStack& stack, const LstmBackward& call,
                    Tape& any_tape) {
   auto* tape = dynamic_cast<LstmTape*>(&any_tape);
   require(tape != nullptr, "lstm_backward: the tape comes from another call");
-  check(stack, call, *tape);
+  const LstmSize& s = tape->size;
+  check_lstm_backward(
+      stack, call, {s.layers, s.directions, s.input, s.hidden, s.words, tape->rows.steps, s.batch});
   Backward backward{engine.kernels, stack, call, *tape};
   const double operations = 4.0 * tape->rows.total * stack.layers * stack.directions *
                             static_cast<double>(tape->size.gates()) *

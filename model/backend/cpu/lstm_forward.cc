@@ -230,34 +230,11 @@ LstmSize size_of(const LstmStack& stack, const LstmForward& call) {
   return s;
 }
 
-void check(const LstmStack& stack, const LstmForward& call) {
-  const auto batch = static_cast<std::size_t>(call.input.batch());
-  const auto steps = static_cast<std::size_t>(call.input.steps);
-  const std::size_t states = batch * stack.layers * stack.memory();
-  require(stack.layers > 0 && stack.hidden > 0 && stack.input > 0 && stack.words > 0 &&
-              (stack.directions == 1 || stack.directions == 2),
-          "lstm_forward: layers, widths and words must be above 0, directions 1 or 2");
-  require(stack.cells.size() == static_cast<std::size_t>(stack.layers) * stack.directions,
-          "lstm_forward: the stack has not layers * directions cells");
-  require(batch > 0 && steps > 0 && call.input.ids.size() == steps * batch,
-          "lstm_forward: ids are not [steps, batch]");
-  require(good_lengths(call.input.lengths, call.input.steps),
-          "lstm_forward: a length is not within 1 and the number of steps");
-  require(call.output.size == steps * batch * stack.memory(),
-          "lstm_forward: output is not [steps, batch, memory]");
-  require((!call.initial.h || call.initial.h.size == states) &&
-              (!call.initial.c || call.initial.c.size == states) &&
-              (!call.last.h || call.last.h.size == states) &&
-              (!call.last.c || call.last.c.size == states),
-          "lstm_forward: a state is not [layers, batch, memory]");
-  require(call.dropout >= 0 && call.dropout < 1, "lstm_forward: dropout is not within [0, 1)");
-}
-
 }  // namespace
 
 std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack,
                                    const LstmForward& call) {
-  check(stack, call);
+  check_lstm_forward(stack, call);
   std::unique_ptr<LstmTape> tape(new (engine.arena) LstmTape);
   tape->size = size_of(stack, call);
   tape->keep = call.training;
@@ -267,10 +244,6 @@ std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack,
   tape->rows.batch = call.input.batch();
   tape->memory = lend(engine.arena, *tape);
   tape->rows.fill(call.input.lengths);
-  for (int r = 0; r < tape->rows.total; ++r) {
-    const std::int32_t id = call.input.ids[tape->rows.place[r]];
-    require(id >= 0 && id < stack.words, "lstm_forward: an id is not below the number of words");
-  }
 
   Forward forward{engine.kernels, stack, call, *tape};
   const Lease workspace = lend(engine.arena, forward);

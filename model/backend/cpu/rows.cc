@@ -36,11 +36,4 @@ Range RowMap::share(const Lane& lane, int copies) const {
   return {cut(lane.index()), cut(lane.index() + 1)};
 }
 
-bool good_lengths(std::span<const std::int32_t> lengths, int steps) {
-  for (const std::int32_t length : lengths) {
-    if (length < 1 || length > steps) return false;
-  }
-  return true;
-}
-
 }  // namespace traind::cpu

@@ -29,7 +29,4 @@ struct RowMap {
   Range share(const Lane& lane, int copies) const;
 };
 
-// Every length is in 1..steps.
-bool good_lengths(std::span<const std::int32_t> lengths, int steps);
-
 }  // namespace traind::cpu

@@ -1,0 +1,160 @@
+#include "model/backend/checks.h"
+
+#include <algorithm>
+
+#include "model/base/error.h"
+
+namespace traind {
+
+void require(bool holds, const char* complaint) {
+  if (!holds) throw Error(ErrorKind::kDevice, complaint);
+}
+
+bool good_lengths(std::span<const std::int32_t> lengths, int steps) {
+  return std::ranges::all_of(lengths,
+                             [&](std::int32_t length) { return length >= 1 && length <= steps; });
+}
+
+void check_lstm_forward(const LstmStack& stack, const LstmForward& call) {
+  const auto batch = static_cast<std::size_t>(call.input.batch());
+  const auto steps = static_cast<std::size_t>(call.input.steps);
+  const std::size_t states = batch * stack.layers * stack.memory();
+  require(stack.layers > 0 && stack.hidden > 0 && stack.input > 0 && stack.words > 0 &&
+              (stack.directions == 1 || stack.directions == 2),
+          "lstm_forward: layers, widths and words must be above 0, directions 1 or 2");
+  require(stack.cells.size() == static_cast<std::size_t>(stack.layers) * stack.directions,
+          "lstm_forward: the stack has not layers * directions cells");
+  require(batch > 0 && steps > 0 && call.input.ids.size() == steps * batch,
+          "lstm_forward: ids are not [steps, batch]");
+  require(good_lengths(call.input.lengths, call.input.steps),
+          "lstm_forward: a length is not within 1 and the number of steps");
+  require(call.output.size == steps * batch * stack.memory(),
+          "lstm_forward: output is not [steps, batch, memory]");
+  require((!call.initial.h || call.initial.h.size == states) &&
+              (!call.initial.c || call.initial.c.size == states) &&
+              (!call.last.h || call.last.h.size == states) &&
+              (!call.last.c || call.last.c.size == states),
+          "lstm_forward: a state is not [layers, batch, memory]");
+  require(call.dropout >= 0 && call.dropout < 1, "lstm_forward: dropout is not within [0, 1)");
+  for (std::size_t t = 0; t < steps; ++t) {
+    for (std::size_t b = 0; b < batch; ++b) {
+      if (static_cast<std::int32_t>(t) >= call.input.lengths[b]) continue;
+      const std::int32_t id = call.input.ids[t * batch + b];
+      require(id >= 0 && id < stack.words, "lstm_forward: an id is not below the number of words");
+    }
+  }
+}
+
+void check_lstm_backward(const LstmStack& stack, const LstmBackward& call,
+                         const LstmTapeShape& tape) {
+  const std::size_t memory = static_cast<std::size_t>(tape.directions) * tape.hidden;
+  const std::size_t states = static_cast<std::size_t>(tape.batch) * tape.layers * memory;
+  require(tape.layers == stack.layers && tape.directions == stack.directions &&
+              tape.hidden == stack.hidden && tape.input == stack.input && tape.words == stack.words,
+          "lstm_backward: the tape was made with a stack of another shape");
+  require(call.gradients != nullptr && call.gradients->cells.size() == stack.cells.size(),
+          "lstm_backward: gradients have not the shape of the stack");
+  require(!call.d_output ||
+              call.d_output.size == static_cast<std::size_t>(tape.steps) * tape.batch * memory,
+          "lstm_backward: d_output is not [steps, batch, memory]");
+  require((!call.d_last.h || call.d_last.h.size == states) &&
+              (!call.d_last.c || call.d_last.c.size == states) &&
+              (!call.d_initial.h || call.d_initial.h.size == states) &&
+              (!call.d_initial.c || call.d_initial.c.size == states),
+          "lstm_backward: a state is not [layers, batch, memory]");
+}
+
+void check_attention_forward(const AttentionWeights& weights, const AttentionForward& call) {
+  const std::size_t m = call.width;
+  const std::size_t batch = call.lengths.size();
+  require(call.width > 0 && weights.score.size == m * m && weights.combine.size == 2 * m * m,
+          "attention_forward: the weights are not [M,M] and [M,2M]");
+  require(batch > 0 && call.query_lengths.size() == batch &&
+              good_lengths(call.lengths, call.memory_steps) &&
+              good_lengths(call.query_lengths, call.query_steps),
+          "attention_forward: a length is missing or not within 1 and the number of steps");
+  require(call.query.size == static_cast<std::size_t>(call.query_steps) * batch * m &&
+              call.output.size == call.query.size &&
+              call.memory.size == static_cast<std::size_t>(call.memory_steps) * batch * m,
+          "attention_forward: query, memory or output are not [steps, batch, width]");
+}
+
+void check_attention_backward(const AttentionBackward& call, const AttentionTapeShape& tape) {
+  const std::size_t m = tape.width;
+  const std::size_t floats = static_cast<std::size_t>(tape.steps) * tape.batch * m;
+  require(call.d_output.size == floats && call.d_query.size == floats &&
+              call.d_memory.size == static_cast<std::size_t>(tape.memory_steps) * tape.batch * m,
+          "attention_backward: a gradient is not [steps, batch, width]");
+  require(call.gradients != nullptr && call.gradients->score.size == m * m &&
+              call.gradients->combine.size == 2 * m * m,
+          "attention_backward: gradients have not the shape of the weights");
+}
+
+void check_loss(const LossCall& call) {
+  const std::size_t batch = call.targets.lengths.size();
+  const auto steps = static_cast<std::size_t>(call.targets.steps);
+  const std::size_t m = call.width;
+  const std::size_t v = call.words;
+  require(call.width > 0 && call.words > 0 && batch > 0 && call.targets.steps > 0,
+          "loss: width, words, steps and batch must be above 0");
+  require(good_lengths(call.targets.lengths, call.targets.steps),
+          "loss: a length is not within 1 and the number of steps");
+  require(call.targets.ids.size() == steps * batch && call.hidden.size == steps * batch * m,
+          "loss: targets or hidden are not [steps, batch]");
+  require(call.weights.weight.size == v * m && call.weights.bias.size == v,
+          "loss: the weights are not [V,M] and [V]");
+  for (std::size_t place = 0; place < steps * batch; ++place) {
+    if (static_cast<std::int32_t>(place / batch) >= call.targets.lengths[place % batch]) continue;
+    require(call.targets.ids[place] >= 0 && call.targets.ids[place] < call.words,
+            "loss: a target is not below the number of words");
+  }
+  require((call.gradients == nullptr) == !call.d_hidden,
+          "loss: give both d_hidden and gradients, or neither");
+  require(!call.loss_scale || call.loss_scale.size == 2, "loss: loss_scale is not [2]");
+  if (call.gradients == nullptr) return;
+  require(call.d_hidden.size == call.hidden.size && call.gradients->weight.size == v * m &&
+              call.gradients->bias.size == v,
+          "loss: gradients have not the shape of what they belong to");
+}
+
+void check_adam(const AdamStep& step) {
+  const std::size_t size = step.parameters.size;
+  require(step.gradients.size == size && step.first_moment.size == size &&
+              step.second_moment.size == size,
+          "adam: parameters, gradients and moments differ in size");
+  require(step.step >= 1, "adam: steps count from 1");
+  require(!step.loss_scale || step.loss_scale.size == 2, "adam: loss_scale is not [2]");
+}
+
+void check_decode(const DecodeCall& call) {
+  require(call.decoder != nullptr && call.decoder->layers > 0 && call.decoder->hidden > 0 &&
+              call.decoder->directions == 1,
+          "decode: there is no decoder, or it has two directions");
+  const LstmStack& decoder = *call.decoder;
+  const std::size_t width = decoder.memory();
+  const std::size_t layer = width * decoder.layers;
+  require(decoder.cells.size() == static_cast<std::size_t>(decoder.layers),
+          "decode: the decoder has not one cell per layer");
+  require(call.initial.h && call.initial.h.size % layer == 0,
+          "decode: the initial state is not [layers, batch, memory]");
+  require(!call.initial.c || call.initial.c.size == call.initial.h.size,
+          "decode: the two initial states differ in size");
+  require(call.output.bias.size > 0 && call.output.weight.size == call.output.bias.size * width,
+          "decode: the output weights are not [V,M] and [V]");
+  require(call.output.bias.size <= static_cast<std::size_t>(decoder.words),
+          "decode: the output has words that the decoder cannot be fed");
+  require(call.begin >= 0 && call.begin < decoder.words,
+          "decode: the first id is not below the number of words");
+  if (call.attention == nullptr) return;
+  const std::size_t batch = call.initial.h.size / layer;
+  require(call.memory_lengths.size() == batch,
+          "decode: memory_lengths and the initial state differ in batch");
+  require(good_lengths(call.memory_lengths, call.memory_steps),
+          "decode: a length is not within 1 and the number of steps");
+  require(call.memory.size == static_cast<std::size_t>(call.memory_steps) * batch * width &&
+              call.attention->score.size == width * width &&
+              call.attention->combine.size == 2 * width * width,
+          "decode: memory or attention weights are not as wide as the decoder");
+}
+
+}  // namespace traind
