@@ -48,7 +48,7 @@ LIBRARIES = (
 
 # A test may stand in for these and for nothing else; the rest are values with several forms.
 SEAMS = {"Backend", "EventSink", "FileOps", "MailTransport"}
-FORMS = {"Buffer", "Tape", "Corpus"}
+FORMS = {"Buffer", "Snapshot", "Tape", "Corpus"}
 MOST_BACKEND_CALLS = 15
 
 EMPTY_NAMES = {"util", "utils", "common", "helper", "helpers", "misc", "manager"}

@@ -86,7 +86,10 @@ TEST_P(AdamOn, ANormThatIsNotFiniteChangesNothingButTheGradients) {
     gradients[31] = bad;
     set_gradients(step, gradients);
     backend_->adam(step);
-    EXPECT_FALSE(std::isfinite(backend_->take_result().gradient_norm));
+    const StepResult result = backend_->take_result();
+    EXPECT_FALSE(std::isfinite(result.gradient_norm));
+    EXPECT_FALSE(result.skipped) << "that is what loss scaling does";
+    EXPECT_EQ(result.loss_scale, 0);
     EXPECT_EQ(get(step.parameters), parameters);
     EXPECT_EQ(get(step.first_moment), first);
     EXPECT_EQ(get(step.second_moment), second);
@@ -104,6 +107,77 @@ TEST_P(AdamOn, ResultsComeInTheOrderOfTheUpdates) {
   EXPECT_EQ(backend_->take_result().gradient_norm, 2);
   EXPECT_EQ(backend_->take_result().gradient_norm, 3);
   EXPECT_THROW(backend_->take_result(), Error);
+}
+
+TEST_P(AdamOn, ManyResultsMayWait) {
+  AdamStep step = step_of(4);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 50; ++i) {
+      set_gradients(step, {1.0 + i, 0, 0, 0});
+      backend_->adam(step);
+    }
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(backend_->take_result().gradient_norm, 1 + i);
+  }
+}
+
+// Gradients that are as much larger as the scale says give the same update, bit for bit.
+TEST_P(AdamOn, TheLossScaleIsTakenOutOfTheGradients) {
+  for (const float clip : {0.0f, 0.5f}) {
+    AdamStep plain = step_of(1000);
+    AdamStep scaled = step_of(1000);
+    scaled.loss_scale = put({1024, 3});
+    plain.clip_norm = scaled.clip_norm = clip;
+    Row gradients = reference::random_row(1000, 10, 0.3);
+    set_gradients(plain, gradients);
+    backend_->adam(plain);
+    for (double& g : gradients) g *= 1024;
+    set_gradients(scaled, gradients);
+    backend_->adam(scaled);
+    const StepResult expected = backend_->take_result();
+    const StepResult actual = backend_->take_result();
+    EXPECT_EQ(actual.gradient_norm, expected.gradient_norm);
+    EXPECT_FALSE(actual.skipped);
+    EXPECT_EQ(actual.loss_scale, 1024);
+    EXPECT_EQ(get(scaled.loss_scale), (Row{1024, 4}));
+    EXPECT_EQ(get(scaled.parameters), get(plain.parameters));
+    EXPECT_EQ(get(scaled.second_moment), get(plain.second_moment));
+  }
+}
+
+TEST_P(AdamOn, AnOverflowSkipsTheUpdateAndHalvesTheScaleDownToOne) {
+  AdamStep step = step_of(50);
+  step.loss_scale = put({5, 17});
+  const Row parameters = get(step.parameters);
+  for (const double expected : {2.5, 1.25, 1.0, 1.0}) {
+    Row gradients = reference::random_row(50, 4, 1);
+    gradients[31] = std::numeric_limits<double>::infinity();
+    set_gradients(step, gradients);
+    backend_->adam(step);
+    const StepResult result = backend_->take_result();
+    EXPECT_TRUE(result.skipped);
+    EXPECT_FALSE(std::isfinite(result.gradient_norm));
+    EXPECT_EQ(result.loss_scale, expected);
+    EXPECT_EQ(get(step.loss_scale), (Row{expected, 0}));
+    EXPECT_EQ(get(step.parameters), parameters);
+    EXPECT_EQ(get(step.first_moment), Row(50, 0));
+    EXPECT_EQ(get(step.gradients), Row(50, 0));
+  }
+}
+
+TEST_P(AdamOn, GoodUpdatesInARowDoubleTheScaleUpToTheLargest) {
+  const double last = LossScale::kGrowthInterval - 1;
+  AdamStep step = step_of(8);
+  const auto scale_after = [&](Row scale) {
+    step.loss_scale = put(scale);
+    set_gradients(step, Row(8, 1));
+    backend_->adam(step);
+    const Row after = get(step.loss_scale);
+    EXPECT_EQ(backend_->take_result().loss_scale, after[0]);
+    return after;
+  };
+  EXPECT_EQ(scale_after({1024, last - 1}), (Row{1024, last}));
+  EXPECT_EQ(scale_after({1024, last}), (Row{2048, 0}));
+  EXPECT_EQ(scale_after({LossScale::kLargest, last}), (Row{LossScale::kLargest, 0}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, AdamOn, testing::ValuesIn(device_cases()), name_of_case);

@@ -4,6 +4,7 @@
 
 #include "model/backend/backend.h"
 #include "model/backend/cpu/cpu_backend.h"
+#include "model/backend/cuda_loader.h"
 #include "model/base/error.h"
 #include "tests/backend/reference.h"
 
@@ -12,11 +13,24 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::StartsWith;
+
+// A machine without a GPU, whatever this one has. All ways to lack one: cuda/plugin_test.cc.
+CudaSearch no_driver() {
+  CudaSearch search;
+  search.driver = "libcuda_of_nobody.so.1";
+  return search;
+}
 
 TEST(DeviceChoice, AutoSaysWhyItIsTheCpu) {
-  const ChosenBackend chosen = make_backend({"auto", 1});
-  EXPECT_EQ(chosen.reason, "auto: this build knows the CPU only");
+  const ChosenBackend chosen = make_backend({"auto", 1}, no_driver());
+  EXPECT_THAT(chosen.reason, StartsWith("auto: no NVIDIA driver is installed"));
   EXPECT_EQ(chosen.backend->info().kind, "cpu");
+}
+
+TEST(DeviceChoice, CpuAsksForNoDriver) {
+  const ChosenBackend chosen = make_backend({"cpu", 1}, no_driver());
+  EXPECT_EQ(chosen.reason, "cpu: as the run file asks");
 }
 
 TEST(DeviceChoice, InfoNamesProcessorThreadsAndInstructionSet) {
@@ -30,7 +44,7 @@ TEST(DeviceChoice, InfoNamesProcessorThreadsAndInstructionSet) {
 
 ErrorKind kind_of_failure(const DeviceChoice& choice, const std::string& part) {
   try {
-    make_backend(choice);
+    make_backend(choice, no_driver());
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr(part));
     return error.kind();
@@ -40,12 +54,15 @@ ErrorKind kind_of_failure(const DeviceChoice& choice, const std::string& part) {
 }
 
 TEST(DeviceChoice, SaysWhatIsMissingForCuda) {
-  EXPECT_EQ(kind_of_failure({"cuda", 0}, "no CUDA plug-in"), ErrorKind::kDevice);
+  EXPECT_EQ(kind_of_failure({"cuda", 0}, "device \"cuda\": no NVIDIA driver is installed"),
+            ErrorKind::kDevice);
 }
 
 TEST(DeviceChoice, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(kind_of_failure({"tpu", 0}, "\"tpu\" is not known"), ErrorKind::kConfig);
   EXPECT_EQ(kind_of_failure({"cpu", -1}, "threads"), ErrorKind::kConfig);
+  EXPECT_EQ(kind_of_failure({"cpu", 1, Precision::kBf16}, "precision = \"fp32\""),
+            ErrorKind::kConfig);
 }
 
 TEST(CpuArguments, ThatContradictEachOtherAreRefusedByName) {

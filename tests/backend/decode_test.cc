@@ -57,12 +57,12 @@ Row step(const Model& model, Row& lstm, bool attend, const std::vector<std::int3
   return logits;
 }
 
-std::vector<Decoded> decode_plainly(const Model& model, bool attend) {
+std::vector<Decoded> decode_plainly(const Model& model, bool attend, int max_steps) {
   Row lstm = model.lstm;
   std::vector<Decoded> rows(kBatch);
   std::vector<std::int32_t> ids(kBatch, kBegin);
   std::vector<bool> ended(kBatch, false);
-  for (int i = 0; i < kMaxSteps; ++i) {
+  for (int i = 0; i < max_steps; ++i) {
     const Row logits = step(model, lstm, attend, ids);
     for (int b = 0; b < kBatch; ++b) {
       if (ended[b]) continue;
@@ -109,7 +109,7 @@ TEST_P(DecodeOn, ChoosesWhatTheReferenceChoosesStepByStep) {
   const Model model;
   for (const bool attend : {false, true}) {
     SCOPED_TRACE(attend ? "with attention" : "without attention");
-    const std::vector<Decoded> expected = decode_plainly(model, attend);
+    const std::vector<Decoded> expected = decode_plainly(model, attend, kMaxSteps);
     const std::vector<Decoded> actual = decode(model, attend);
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t b = 0; b < expected.size(); ++b) {
@@ -128,6 +128,29 @@ TEST_P(DecodeOn, EndsByTheEndMarkOrByTheLimit) {
   }
   model.output[7 * kWords + kEnd] = -100;
   for (const Decoded& row : decode(model, true, 3)) EXPECT_EQ(row.ids.size(), 3u);
+}
+
+// Longer than any stretch that a device runs without being looked at; twice, since what was done
+// once may be remembered.
+TEST_P(DecodeOn, LongSentencesAreAsGoodAsShortOnes) {
+  Model model;
+  model.output[7 * kWords + kEnd] = -2;
+  for (const bool attend : {false, true, true}) {
+    const std::vector<Decoded> expected = decode_plainly(model, attend, 53);
+    const std::vector<Decoded> actual = decode(model, attend, 53);
+    ASSERT_EQ(actual.size(), expected.size());
+    for (std::size_t b = 0; b < expected.size(); ++b) {
+      EXPECT_EQ(actual[b].ids, expected[b].ids) << b;
+      EXPECT_NEAR(actual[b].log_probability, expected[b].log_probability, 1e-3) << b;
+    }
+  }
+}
+
+TEST_P(DecodeOn, NoStepsGiveNoTokens) {
+  for (const Decoded& row : decode(Model(), true, 0)) {
+    EXPECT_TRUE(row.ids.empty());
+    EXPECT_EQ(row.log_probability, 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, DecodeOn, testing::ValuesIn(device_cases()), name_of_case);

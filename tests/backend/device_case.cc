@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "model/backend/cpu/cpu_backend.h"
+#include "model/backend/cuda/cuda_backend.h"
+#include "tests/backend/cuda/real_device.h"
 
 namespace traind {
 namespace {
@@ -14,6 +16,24 @@ DeviceCase cpu_case(const std::string& name, cpu::InstructionSet set, double tol
   device.tolerance = tolerance;
   if (!cpu::machine_has(set)) device.not_here = "this processor has not the set of " + name;
   device.make = [set] { return cpu::make_cpu_backend({2, set}); };
+  return device;
+}
+
+// All of the CUDA backend but what talks to a GPU; see tests/backend/cuda/host_device.cc.
+DeviceCase cuda_on_host_case() {
+  DeviceCase device;
+  device.name = "CudaOnHost";
+  device.tolerance = 2e-5;
+  device.make = [] { return cuda::make_cuda_backend({}); };
+  return device;
+}
+
+// cuDNN's float32 sigmoid and tanh are less exact than ours.
+DeviceCase cuda_case() {
+  DeviceCase device;
+  device.name = "Cuda";
+  device.tolerance = 1e-4;
+  device.is_gpu = true;
   return device;
 }
 
@@ -30,11 +50,19 @@ std::vector<DeviceCase> device_cases() {
   for (const SetCase& one : set_cases()) {
     devices.push_back(cpu_case("Cpu" + one.name, one.set, 2e-5));
   }
+  devices.push_back(cuda_on_host_case());
+  devices.push_back(cuda_case());
   return devices;
 }
 
 void OnDevice::SetUp() {
   if (!GetParam().not_here.empty()) GTEST_SKIP() << GetParam().not_here;
+  if (GetParam().is_gpu) {
+    RealDevice device = real_device();
+    if (!device.backend) GTEST_SKIP() << device.not_here;
+    backend_ = std::move(device.backend);
+    return;
+  }
   backend_ = GetParam().make();
 }
 

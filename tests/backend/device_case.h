@@ -21,6 +21,7 @@ struct DeviceCase {
   double tolerance = 0;  // relative, of float32 against the double-precision reference
   std::string not_here;  // why this machine cannot run it; empty when it can
   std::function<std::unique_ptr<Backend>()> make;
+  bool is_gpu = false;  // has no make(): the test opens it, or skips; see cuda/real_device.h
 };
 
 inline void PrintTo(const DeviceCase& device, std::ostream* out) { *out << device.name; }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "model/base/error.h"
 #include "tests/backend/device_case.h"
 #include "tests/backend/reference.h"
 
@@ -42,7 +43,8 @@ class LossOn : public OnDevice {
     return {row.part(0, shape.bias_offset()),
             row.part(shape.bias_offset(), static_cast<std::size_t>(shape.words))};
   }
-  Row gradients_of(const LossCase& shape, Tensor row, const Batch& targets) {
+  Row gradients_of(const LossCase& shape, Tensor row, const Batch& targets,
+                   Tensor loss_scale = {}) {
     const Tensor gradient_row = zeros(shape.size());
     backend_->write(gradient_row.part(shape.hidden_offset(), shape.hidden_size()),
                     std::vector<float>(shape.hidden_size(), 9));
@@ -51,6 +53,7 @@ class LossOn : public OnDevice {
     call.d_hidden = gradient_row.part(shape.hidden_offset(), shape.hidden_size());
     call.gradients = &gradients;
     call.gradient_scale = kScale;
+    call.loss_scale = loss_scale;
     const LossSum at_once = backend_->loss(call);
     EXPECT_EQ(at_once.tokens, 0) << "the sum belongs to take_result()";
     return get(gradient_row);
@@ -145,6 +148,29 @@ TEST_P(LossOn, NanInTheWeightsReachesTheSum) {
   parameters[2] = std::numeric_limits<double>::quiet_NaN();
   const Batch targets = reference::batch_of(shape.steps, shape.batch, shape.words, false, 3);
   EXPECT_TRUE(std::isnan(backend_->loss(call_over(shape, put(parameters), targets)).loss));
+}
+
+// A power of two moves the exponent of every gradient and nothing else.
+TEST_P(LossOn, TheLossScaleIsOnTheGradientsAndNotOnTheSum) {
+  const LossCase shape{5, 4, 3, 6};
+  const Batch targets = reference::batch_of(shape.steps, shape.batch, shape.words, true, 3);
+  const Tensor row = put(reference::random_row(shape.size(), 1, 1));
+  const Tensor scale = put({1024, 7});
+  Row expected = gradients_of(shape, row, targets);
+  const double sum = result_of_an_update().loss.loss;
+  for (double& one : expected) one *= 1024;
+  EXPECT_EQ(gradients_of(shape, row, targets, scale), expected);
+  EXPECT_EQ(result_of_an_update().loss.loss, sum);
+  EXPECT_EQ(get(scale), (Row{1024, 7})) << "adam() moves it, not loss()";
+}
+
+TEST_P(LossOn, RefusesATargetThatIsNoWordOnTrueStepsOnly) {
+  const LossCase shape{2, 2, 3, 4};
+  const Tensor row = put(reference::random_row(shape.size(), 1, 1));
+  const Batch in_padding{{0, 1, 2, 99}, {2, 1}};
+  EXPECT_NO_THROW(backend_->loss(call_over(shape, row, in_padding)));
+  const Batch in_sentence{{0, 1, 4, 0}, {2, 1}};
+  EXPECT_THROW(backend_->loss(call_over(shape, row, in_sentence)), Error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, LossOn, testing::ValuesIn(device_cases()), name_of_case);

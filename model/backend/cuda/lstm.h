@@ -1,0 +1,23 @@
+// A stack of LSTM layers on a GPU: layer by layer and direction by direction through Layer, which
+// knows dense batches in one direction only. Called on the backend's thread; records, does not
+// wait. Throws Error(kDevice) on arguments that contradict each other.
+//
+// Why dense: cuDNN's persistent kernels, the fast ones, take no lengths of single sentences, and
+// graphs could not change them. So both directions run forwards (the second over flipped
+// sentences), all T steps run for every sentence, and padding is made harmless: each input has one
+// more column, 1 in the padding, whose weight pushes the input gate to exactly 0 and the forget
+// gate to exactly 1. The cell state then stays put to the end, where it is the state at the
+// sentence's true end; outputs past that end are ignored, and no gradient passes through them but
+// the cell state's own, unchanged. A batch without padding has no such column.
+#pragma once
+
+#include <memory>
+
+#include "model/backend/cuda/engine.h"
+
+namespace traind::cuda {
+
+std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack, const LstmForward& call);
+void lstm_backward(Engine& engine, const LstmStack& stack, const LstmBackward& call, Tape& tape);
+
+}  // namespace traind::cuda
