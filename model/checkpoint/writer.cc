@@ -2,11 +2,8 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <mutex>
-#include <new>
 #include <thread>
 #include <utility>
 
@@ -18,38 +15,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// Memory that stays between saves, each page touched once, so that a copy into it never waits for
-// the kernel to find and clear pages: that takes ten times as long as the copy.
-class Row {
- public:
-  std::span<float> of_size(std::size_t floats) {
-    if (floats > capacity_) grow(floats);
-    return {memory_.get(), floats};
-  }
-
- private:
-  static constexpr std::size_t kAlignment = 64;
-
-  struct Free {
-    void operator()(float* memory) const noexcept { std::free(memory); }
-  };
-
-  void grow(std::size_t floats) {
-    if (floats > SIZE_MAX / sizeof(float) - kAlignment) throw std::bad_alloc();
-    const std::size_t bytes = (floats * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
-    memory_.reset();
-    capacity_ = 0;
-    void* memory = std::aligned_alloc(kAlignment, bytes);
-    if (memory == nullptr) throw std::bad_alloc();
-    memory_.reset(static_cast<float*>(memory));
-    std::memset(memory, 0, bytes);
-    capacity_ = bytes / sizeof(float);
-  }
-
-  std::unique_ptr<float[], Free> memory_;
-  std::size_t capacity_ = 0;
-};
 
 // Floats of a slot. Throws Error(kInternal) when it does not lie within the row.
 std::size_t checked_size(const SaveRequest::Slot& slot, std::size_t row_size) {
@@ -80,8 +45,7 @@ struct CheckpointWriter::Impl {
   CheckpointStore& store;
 
   // The trainer's while `busy` is false, the thread's while it is true.
-  Row row;
-  std::span<const float> values;
+  SaveRequest::Row row;
   SaveRequest request;
   double stall_seconds = 0;
 
@@ -139,6 +103,7 @@ void CheckpointWriter::Impl::write(SaveResult& result) {
   CheckpointView view;
   view.metadata = std::move(request.metadata);
   std::vector<TensorView> digested;
+  const std::span<const float> values = row();
   for (SaveRequest::Slot& slot : request.tensors) {
     const std::size_t size = checked_size(slot, values.size());
     view.tensors.push_back({slot.name, slot.shape, values.subspan(slot.offset, size)});
@@ -185,14 +150,12 @@ bool CheckpointWriter::submit(SaveRequest request, bool wait) {
   std::unique_lock lock(impl_->mutex);
   if (impl_->busy && !wait) return false;
   impl_->changed.wait(lock, [&] { return !impl_->busy; });
-  // Unlocked for the copy: nobody but this thread makes it busy, so the row stays ours.
+  // Unlocked meanwhile: nobody but this thread makes it busy.
   lock.unlock();
   for (const SaveRequest::Slot& slot : request.tensors) checked_size(slot, request.row_size);
-  const std::span<float> row = impl_->row.of_size(request.row_size);
-  request.copy(row);
-  request.copy = nullptr;
+  impl_->row = request.snapshot();
+  request.snapshot = nullptr;
   lock.lock();
-  impl_->values = row;
   impl_->request = std::move(request);
   impl_->busy = true;
   impl_->told_moves = impl_->moves;

@@ -1,8 +1,8 @@
-// Saves checkpoints off the training thread: submit() copies into one kept buffer and returns; a
-// thread of its own makes the copy durable and prunes.
+// Saves checkpoints off the training thread: submit() has a snapshot taken and returns; a thread of
+// its own waits for the snapshot, makes it durable and prunes.
 //
 // All methods are for the trainer's thread, and so is the store while no save is under way. The
-// only wait in training is the copy, unless the previous checkpoint is still being written: then
+// only wait in training is the taking, unless the previous checkpoint is still being written: then
 // submit() with wait = false does nothing.
 #pragma once
 
@@ -26,16 +26,20 @@ struct SaveRequest {
   std::int64_t best_step = -1;  // kept by pruning beside the newest
   int keep = 3;
   Metadata metadata;
-  // Name and shape of each tensor; `values` are filled by `copy` (below), in one row.
+  // Name and shape of each tensor, and where it lies in the row of the snapshot.
   struct Slot {
     std::string name;
     std::vector<std::int64_t> shape;
-    std::size_t offset = 0;  // floats, in the row given to `copy`
+    std::size_t offset = 0;  // floats, from the start of the row
     bool digested = false;   // part of the weights' digest
   };
   std::vector<Slot> tensors;
-  std::size_t row_size = 0;                    // floats
-  std::function<void(std::span<float>)> copy;  // fills the row; called inside submit()
+  std::size_t row_size = 0;  // floats
+  // The row. Called on the writer's thread, where it may wait; what it returns stays as long as
+  // the save is under way.
+  using Row = std::function<std::span<const float>()>;
+  // Takes what there is now. Called inside submit(), when it is sure to be saved.
+  std::function<Row()> snapshot;
 };
 
 struct SaveResult {
@@ -58,8 +62,8 @@ class CheckpointWriter {
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
-  // False when a save is under way and `wait` is false; then nothing was copied. Throws what
-  // `copy` throws, and saves nothing then. The row is aligned to 64 bytes; its memory stays.
+  // False when a save is under way and `wait` is false; then nothing was taken. Throws what
+  // `snapshot` throws, and saves nothing then.
   bool submit(SaveRequest request, bool wait);
   // The result of a finished save not yet taken, oldest first; does not wait.
   std::optional<SaveResult> poll();

@@ -40,8 +40,10 @@ std::vector<std::int32_t> lengths_of(const Sequences& sequences) {
   return lengths;
 }
 
-int longest(const std::vector<std::int32_t>& lengths) {
-  return lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
+// The longest of them, rounded up.
+int steps_for(const std::vector<std::int32_t>& lengths, int multiple) {
+  const int longest = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
+  return (longest + multiple - 1) / multiple * multiple;
 }
 
 // Time-major, padded: [steps,B].
@@ -64,7 +66,7 @@ std::int64_t Batch::source_tokens() const { return sum(source_lengths); }
 std::int64_t Batch::target_tokens() const { return sum(target_lengths); }
 
 Batch make_batch(std::span<const Example> examples, const Vocabulary& source,
-                 const Vocabulary& target) {
+                 const Vocabulary& target, int step_multiple) {
   Sequences sources;
   Sequences begun;
   Sequences ended;
@@ -80,8 +82,8 @@ Batch make_batch(std::span<const Example> examples, const Vocabulary& source,
   batch.batch_size = static_cast<int>(examples.size());
   batch.source_lengths = lengths_of(sources);
   batch.target_lengths = lengths_of(ended);
-  batch.source_steps = longest(batch.source_lengths);
-  batch.target_steps = longest(batch.target_lengths);
+  batch.source_steps = steps_for(batch.source_lengths, step_multiple);
+  batch.target_steps = steps_for(batch.target_lengths, step_multiple);
   batch.source = lay_out(sources, batch.source_steps);
   batch.target_in = lay_out(begun, batch.target_steps);
   batch.target_out = lay_out(ended, batch.target_steps);
@@ -113,12 +115,12 @@ std::span<const std::int64_t> BatchPlan::examples(std::int64_t k) const {
 }
 
 Batch load_batch(const Corpus& corpus, const BatchPlan& plan, std::int64_t k, int epoch,
-                 const Vocabulary& source, const Vocabulary& target) {
+                 const Vocabulary& source, const Vocabulary& target, int step_multiple) {
   const std::span<const std::int64_t> numbers = plan.examples(k);
   std::vector<Example> examples;
   examples.reserve(numbers.size());
   for (const std::int64_t number : numbers) examples.push_back(corpus.train(number, epoch));
-  Batch batch = make_batch(examples, source, target);
+  Batch batch = make_batch(examples, source, target, step_multiple);
   batch.examples.assign(numbers.begin(), numbers.end());
   return batch;
 }

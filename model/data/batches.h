@@ -18,8 +18,8 @@ namespace traind {
 // Token ids of B examples, time-major: element (t, b) at t*B + b; padding is kPadId.
 struct Batch {
   int batch_size = 0;                        // B
-  int source_steps = 0;                      // S, the longest source
-  int target_steps = 0;                      // T, the longest target with its end mark
+  int source_steps = 0;                      // S, the longest source, rounded up
+  int target_steps = 0;                      // T, the longest target with its end mark, likewise
   std::vector<std::int32_t> source;          // [S,B]; an empty source is one kEndId
   std::vector<std::int32_t> source_lengths;  // [B], at least 1
   std::vector<std::int32_t> target_in;       // [T,B]; kBeginId, then the target
@@ -31,9 +31,10 @@ struct Batch {
 };
 
 // Puts examples side by side; `examples` of the result stays empty. Nothing is cut: noise may make
-// a source a few tokens longer than max_length, and S is then so much longer.
+// a source a few tokens longer than max_length, and S is then so much longer. S and T are padded to
+// a multiple of `step_multiple` (DeviceInfo's), so that a device meets few different shapes.
 Batch make_batch(std::span<const Example> examples, const Vocabulary& source,
-                 const Vocabulary& target);
+                 const Vocabulary& target, int step_multiple = 1);
 
 class BatchPlan {
  public:
@@ -51,6 +52,6 @@ class BatchPlan {
 
 // Batch k of the plan, read from the corpus as it stands in `epoch`.
 Batch load_batch(const Corpus& corpus, const BatchPlan& plan, std::int64_t k, int epoch,
-                 const Vocabulary& source, const Vocabulary& target);
+                 const Vocabulary& source, const Vocabulary& target, int step_multiple = 1);
 
 }  // namespace traind

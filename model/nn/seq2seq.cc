@@ -1,6 +1,7 @@
 #include "model/nn/seq2seq.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -47,26 +48,32 @@ std::int64_t true_steps(const Sequences& sequences) {
 struct Seq2seq::Impl {
   Impl(Backend& device, const ModelShape& model_shape)
       : backend(device),
+        info(device.info()),
         shape(model_shape),
         table(parameter_table(model_shape)),
         parameters(device.allocate(row_size(table))),
         gradients(device.allocate(row_size(table))),
         first_moment(device.allocate(row_size(table))),
         second_moment(device.allocate(row_size(table))),
+        loss_scale(info.loss_scale ? device.allocate(2) : nullptr),
         weights(view_weights(shape, table, parameters->tensor())),
         weight_gradients(view_weights(shape, table, gradients->tensor())),
         workspace(device) {}
 
   Backend& backend;
+  const DeviceInfo info;
   const ModelShape shape;
   const std::vector<ParameterEntry> table;
   std::unique_ptr<Buffer> parameters;     // [P]
   std::unique_ptr<Buffer> gradients;      // [P]
   std::unique_ptr<Buffer> first_moment;   // [P]
   std::unique_ptr<Buffer> second_moment;  // [P]
+  std::unique_ptr<Buffer> loss_scale;     // [2]; null where the device needs none
   const ModelWeights weights;
   ModelWeights weight_gradients;
   Workspace workspace;
+
+  Tensor scale() const { return loss_scale ? loss_scale->tensor() : Tensor{}; }
 
   // A place for one vector of the memory's width at every step of every sentence.
   Tensor sequence_at(Place place, const Sequences& like) {
@@ -178,6 +185,7 @@ Seq2seq::Seq2seq(Backend& backend, const ModelShape& shape)
 Seq2seq::~Seq2seq() = default;
 
 const ModelShape& Seq2seq::shape() const { return impl_->shape; }
+const DeviceInfo& Seq2seq::device() const { return impl_->info; }
 const std::vector<ParameterEntry>& Seq2seq::parameters() const { return impl_->table; }
 
 std::int64_t Seq2seq::parameter_count() const {
@@ -202,6 +210,7 @@ void Seq2seq::forward_backward(const SequencePair& batch, std::uint64_t seed, st
   call.d_hidden = impl_->sequence_at(Place::kHiddenGrad, batch.target_in);
   call.gradients = &impl_->weight_gradients.output;
   call.gradient_scale = 1.0f / static_cast<float>(true_steps(batch.target_out));
+  call.loss_scale = impl_->scale();
   impl_->backend.loss(call);
   impl_->backward(batch, encoded, answered, call.d_hidden);
 }
@@ -218,6 +227,7 @@ void Seq2seq::update(const AdamSettings& settings, std::int64_t step, float rate
   call.beta2 = settings.beta2;
   call.epsilon = settings.epsilon;
   call.clip_norm = settings.clip_norm;
+  call.loss_scale = impl_->scale();
   impl_->backend.adam(call);
 }
 
@@ -264,6 +274,22 @@ void Seq2seq::restore(std::span<const float> weights, std::span<const float> fir
   impl_->backend.write(impl_->first_moment->tensor(), first_moment);
   impl_->backend.write(impl_->second_moment->tensor(), second_moment);
   impl_->backend.write(impl_->gradients->tensor(), std::vector<float>(row_size(impl_->table)));
+  if (impl_->loss_scale) restore_loss_scale(std::array{LossScale::kFirst, 0.0f});
+}
+
+std::unique_ptr<Snapshot> Seq2seq::snapshot() const {
+  std::vector<Tensor> rows = {impl_->parameters->tensor(), impl_->first_moment->tensor(),
+                              impl_->second_moment->tensor()};
+  if (impl_->loss_scale) rows.push_back(impl_->scale());
+  return impl_->backend.snapshot(rows);
+}
+
+void Seq2seq::save_loss_scale(std::span<float> scale) const {
+  impl_->backend.read(impl_->scale(), scale);
+}
+
+void Seq2seq::restore_loss_scale(std::span<const float> scale) {
+  impl_->backend.write(impl_->scale(), scale);
 }
 
 void Seq2seq::read_gradients(std::span<float> gradients) const {

@@ -46,6 +46,7 @@ class Seq2seq {
   ~Seq2seq();
 
   const ModelShape& shape() const;
+  const DeviceInfo& device() const;
   const std::vector<ParameterEntry>& parameters() const;
   std::int64_t parameter_count() const;  // without padding
 
@@ -68,11 +69,17 @@ class Seq2seq {
                               int max_steps);
 
   // Rows in and out, each row_size() floats; waits. What save() gives, restore() takes; gradients
-  // are zero after it.
+  // are zero after it, and the loss scale is at its beginning.
   void save(std::span<float> weights, std::span<float> first_moment,
             std::span<float> second_moment) const;
   void restore(std::span<const float> weights, std::span<const float> first_moment,
                std::span<const float> second_moment);
+  // The three rows and, where device().loss_scale, its state, one after the other, as they are
+  // now; does not wait. Must not outlive the model.
+  std::unique_ptr<Snapshot> snapshot() const;
+  // State of the loss scaling, [2] as in LossCall; only where device().loss_scale. Waits.
+  void save_loss_scale(std::span<float> scale) const;
+  void restore_loss_scale(std::span<const float> scale);
   // The gradients' row, for tests.
   void read_gradients(std::span<float> gradients) const;
 

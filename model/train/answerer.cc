@@ -8,8 +8,10 @@ namespace {
 constexpr std::size_t kLinesAtOnce = 64;
 
 // An answer may be longer than its source, but not without end: a model that has not learnt to
-// stop would otherwise hold up every validation.
-int most_steps(const Batch& batch) { return 2 * batch.source_steps + 10; }
+// stop would otherwise hold up every validation. Of the true lengths: padding decides nothing.
+int most_steps(const Batch& batch) {
+  return 2 * *std::max_element(batch.source_lengths.begin(), batch.source_lengths.end()) + 10;
+}
 
 }  // namespace
 
@@ -40,7 +42,8 @@ std::vector<std::string> Answerer::answer(std::span<const std::string> lines) co
     const std::size_t end = std::min(asked.size(), begin + kLinesAtOnce);
     std::vector<Example> examples;
     for (std::size_t i = begin; i < end; ++i) examples.push_back({lines[asked[i]], ""});
-    const std::vector<std::string> part = answer(make_batch(examples, source_, target_));
+    const std::vector<std::string> part =
+        answer(make_batch(examples, source_, target_, model_.device().step_multiple));
     for (std::size_t i = begin; i < end; ++i) answers[asked[i]] = part[i - begin];
   }
   return answers;

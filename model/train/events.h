@@ -4,7 +4,9 @@
 // Numbers that decide or describe learning are the same in a resumed run; times and rates are not.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -53,6 +55,20 @@ struct RunStarted {
 // What the worker is busy with besides steps; a sign of life. Never stored.
 enum class Phase { kStarting, kIndexing, kTraining, kValidating, kSaving };
 
+// What a GPU's own instruments say, at most some seconds old. NaN = not known; a CPU has none.
+struct GpuGauges {
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  double utilisation = kUnknown;   // share of the time in which it computed at all
+  double memory_bytes = kUnknown;  // in use, by any process
+  double memory_total_bytes = kUnknown;
+  double celsius = kUnknown;
+  double watts = kUnknown;
+  bool known() const {
+    return !std::isnan(utilisation) || !std::isnan(memory_bytes) ||
+           !std::isnan(memory_total_bytes) || !std::isnan(celsius) || !std::isnan(watts);
+  }
+};
+
 // A few times a second; a sign of life. Never stored.
 struct Progress {
   Phase phase = Phase::kTraining;
@@ -65,6 +81,7 @@ struct Progress {
   double tokens_per_second = 0;    // source and target tokens
   double trained_seconds = 0;      // spent training, over all resumptions
   double seconds_left = -1;        // to the end of the run; -1 = not known yet
+  GpuGauges gpu = {};
 };
 
 // Mean over the `batches` steps that end at `step`. One row; (run, step) is its key.
@@ -82,6 +99,7 @@ struct MetricRow {
   double examples_per_second = 0;  // time-dependent
   double tokens_per_second = 0;    // time-dependent
   double trained_seconds = 0;      // time-dependent
+  GpuGauges gpu = {};              // time-dependent
 };
 
 // An epoch is trained, validated, and in a durable checkpoint.

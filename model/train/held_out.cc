@@ -11,8 +11,12 @@
 namespace traind {
 
 HeldOut::HeldOut(const Corpus& corpus, const Vocabulary& source, const Vocabulary& target,
-                 int batch_size)
-    : corpus_(corpus), source_(source), target_(target), batch_size_(batch_size) {
+                 int batch_size, int step_multiple)
+    : corpus_(corpus),
+      source_(source),
+      target_(target),
+      batch_size_(batch_size),
+      step_multiple_(step_multiple) {
   const std::int64_t count = corpus.report().valid_examples;
   order_.resize(static_cast<std::size_t>(count));
   std::iota(order_.begin(), order_.end(), 0);
@@ -32,7 +36,7 @@ Batch HeldOut::batch_of(const std::vector<std::int64_t>& numbers) const {
   std::vector<Example> examples;
   examples.reserve(numbers.size());
   for (const std::int64_t number : numbers) examples.push_back(corpus_.valid(number));
-  return make_batch(examples, source_, target_);
+  return make_batch(examples, source_, target_, step_multiple_);
 }
 
 double HeldOut::first_batch_loss(Seq2seq& model) const {

@@ -23,7 +23,9 @@ struct Validation {
 
 class HeldOut {
  public:
-  HeldOut(const Corpus& corpus, const Vocabulary& source, const Vocabulary& target, int batch_size);
+  // Batches of `batch_size`, their steps padded to a multiple of `step_multiple`.
+  HeldOut(const Corpus& corpus, const Vocabulary& source, const Vocabulary& target, int batch_size,
+          int step_multiple);
 
   // Loss on the first held-out examples, one batch of them, nats a target token. Quick.
   double first_batch_loss(Seq2seq& model) const;
@@ -41,6 +43,7 @@ class HeldOut {
   const Vocabulary& source_;
   const Vocabulary& target_;
   int batch_size_;
+  int step_multiple_;
   std::vector<std::int64_t> order_;  // numbers of all held-out examples, by length
   Batch first_;
 };

@@ -7,9 +7,14 @@
 
 #include "model/base/error.h"
 #include "model/checkpoint/writer.h"
+#include "model/train/batch_fit.h"
+#include "model/train/record_text.h"
 
 namespace traind {
 namespace {
+
+constexpr const char* kLossScale = "optim.loss_scale";
+constexpr std::size_t kScaleFloats = 2;
 
 // "learning_rate: was 0.001, is 0.01" for every setting that is not what it was.
 std::string differences(const std::vector<std::string>& was, const std::vector<std::string>& is) {
@@ -51,10 +56,23 @@ void check_corpus(const RunIdentity& was, const Corpus& corpus, bool accept, Eve
   events.on_event(Notice{ErrorKind::kData, change + "; going on with it, as asked"});
 }
 
-void resume(const RunFile& run, const PrepareOptions& options, const LoadedCheckpoint& loaded,
-            EventSink& events, Preparation& out) {
+// The batch size that was found when the run began stays: another would be another run.
+int recorded_batch_size(const RunIdentity& was) {
+  const std::string key = "train.batch_size = ";
+  for (const std::string& line : was.settings) {
+    if (line.starts_with(key)) {
+      return static_cast<int>(RecordReader(line.substr(key.size())).integer());
+    }
+  }
+  throw Error(ErrorKind::kCorrupt, "the checkpoint does not say with which batch size it was made");
+}
+
+void resume(const PrepareOptions& options, const LoadedCheckpoint& loaded, EventSink& events,
+            Preparation& out) {
   const RunIdentity was = decode_identity(loaded.content.metadata);
-  check_settings(was, run);
+  int& batch_size = out.run.train.batch_size;
+  if (batch_size == kFitBatch) batch_size = recorded_batch_size(was);
+  check_settings(was, out.run);
   check_corpus(was, *out.corpus, options.accept_changed_data, events);
   out.identity.source_vocabulary = was.source_vocabulary;
   out.identity.target_vocabulary = was.target_vocabulary;
@@ -70,7 +88,59 @@ void resume(const RunFile& run, const PrepareOptions& options, const LoadedCheck
   out.resumed_from = loaded.file;
 }
 
+// The longest training example, marks included and noise allowed for.
+StepCounts longest_steps(const Preparation& ready, const std::function<void()>& on_progress) {
+  constexpr std::int64_t kBetweenSigns = 4096;
+  StepCounts longest{1, 1};
+  for (std::int64_t i = 0; i < ready.corpus->report().train_examples; ++i) {
+    if (i % kBetweenSigns == 0 && on_progress) on_progress();
+    const Example example = ready.corpus->train(i, 1);
+    longest.source =
+        std::max(longest.source, static_cast<int>(ready.source->encode(example.source).size()));
+    longest.target = std::max(longest.target, ready.corpus->train_length(i) + 1);
+  }
+  const NoiseSection& noise = ready.run.noise;
+  if (ready.run.data.format == CorpusFormat::kLines) {
+    longest.source += noise.per_character > 0 ? longest.source : noise.max_edits;
+  }
+  return longest;
+}
+
+void fit_batch(const PrepareOptions& options, EventSink& events, Preparation& out) {
+  const DeviceChoice choice = choice_of(out.run.train);
+  check_fit(out.run.train, options.make_device(choice).backend->info());
+  FitQuestion question;
+  question.shape = shape_of(out.run, *out.source, *out.target);
+  question.steps = longest_steps(out, options.on_progress);
+  question.examples = out.corpus->report().train_examples;
+  question.on_try = options.on_progress;
+  question.make_device = [&] { return options.make_device(choice).backend; };
+  out.run.train.batch_size = largest_batch(question);
+  events.on_event(
+      Notice{ErrorKind::kDevice, "batch_size = \"fit\": the run trains with batches of " +
+                                     std::to_string(out.run.train.batch_size) + " examples"});
+}
+
 }  // namespace
+
+DeviceChoice choice_of(const TrainSection& train) {
+  DeviceChoice choice;
+  choice.device = train.device;
+  choice.threads = train.threads;
+  choice.precision = train.precision == "tf32"   ? Precision::kTf32
+                     : train.precision == "bf16" ? Precision::kBf16
+                     : train.precision == "fp16" ? Precision::kFp16
+                                                 : Precision::kFp32;
+  choice.deterministic = train.deterministic;
+  return choice;
+}
+
+void check_fit(const TrainSection& train, const DeviceInfo& device) {
+  if (train.batch_size != kFitBatch || device.kind != "cpu") return;
+  throw Error(ErrorKind::kConfig,
+              "train.batch_size = \"fit\" fills the memory of a GPU, and this run would train on "
+              "the CPU, where memory is not what limits a batch; give a number, for example 128");
+}
 
 ModelShape shape_of(const RunFile& run, const Vocabulary& source, const Vocabulary& target) {
   ModelShape shape;
@@ -100,14 +170,25 @@ std::vector<CheckpointTensor> checkpoint_tensors(const Seq2seq& model) {
                          entry.offset, entry.size});
     }
   }
+  if (model.device().loss_scale) {
+    tensors.push_back({kLossScale, {kScaleFloats}, 3, 0, kScaleFloats});
+  }
   return tensors;
+}
+
+std::size_t checkpoint_floats(const Seq2seq& model) {
+  return 3 * row_size(model.parameters()) + (model.device().loss_scale ? kScaleFloats : 0);
 }
 
 void restore_model(const CheckpointContent& content, Seq2seq& model) {
   const std::size_t size = row_size(model.parameters());
-  std::array<std::vector<float>, 3> rows;
+  std::array<std::vector<float>, 4> rows;
   for (std::vector<float>& row : rows) row.assign(size, 0.0f);
+  rows[3] = {LossScale::kFirst, 0};
+  const bool scaled = std::ranges::any_of(
+      content.tensors, [](const auto& tensor) { return tensor.name == kLossScale; });
   for (const CheckpointTensor& slot : checkpoint_tensors(model)) {
+    if (slot.row == 3 && !scaled) continue;
     const CheckpointContent::Tensor& tensor = content.tensor(slot.name);
     if (tensor.shape != slot.shape) {
       throw Error(ErrorKind::kCorrupt, "the checkpoint's tensor " + slot.name +
@@ -118,11 +199,13 @@ void restore_model(const CheckpointContent& content, Seq2seq& model) {
                   static_cast<std::ptrdiff_t>(slot.offset));
   }
   model.restore(rows[0], rows[1], rows[2]);
+  if (model.device().loss_scale) model.restore_loss_scale(rows[3]);
 }
 
 Preparation prepare(const RunFile& run, const PrepareOptions& options, CheckpointStore& store,
                     EventSink& events) {
   Preparation out;
+  out.run = run;
   make_folders(options.folder.cache());
   out.corpus =
       open_corpus(run.data, run.noise, {options.folder.cache(), run.seed, options.on_progress});
@@ -137,18 +220,19 @@ Preparation prepare(const RunFile& run, const PrepareOptions& options, Checkpoin
     events.on_event(Notice{ErrorKind::kCorrupt, "passed over checkpoint " + file + ": " + why});
   });
   if (loaded) {
-    resume(run, options, *loaded, events, out);
+    resume(options, *loaded, events, out);
   } else {
     out.source = std::make_unique<Vocabulary>(out.corpus->source_vocabulary());
     out.target = std::make_unique<Vocabulary>(out.corpus->target_vocabulary());
     out.identity.source_vocabulary = to_text(*out.source);
     out.identity.target_vocabulary = to_text(*out.target);
+    if (run.train.batch_size == kFitBatch) fit_batch(options, events, out);
   }
   out.identity.run = run.name;
-  out.identity.settings = identity_of(run);
+  out.identity.settings = identity_of(out.run);
   out.identity.corpus_fingerprint = out.corpus->fingerprint();
-  out.identity.config = to_toml(run);
-  out.device = make_backend({run.train.device, run.train.threads});
+  out.identity.config = to_toml(out.run);
+  out.device = options.make_device(choice_of(run.train));
   out.model =
       std::make_unique<Seq2seq>(*out.device.backend, shape_of(run, *out.source, *out.target));
   if (loaded) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/backend/backend.h"
 #include "model/base/files.h"
@@ -23,14 +24,18 @@
 
 namespace traind {
 
+using MakeDevice = std::function<ChosenBackend(const DeviceChoice&)>;
+
 struct PrepareOptions {
   RunFolder folder;
   bool accept_changed_data = false;
   FileOps* files = &posix_files();
+  MakeDevice make_device = make_backend;
   std::function<void()> on_progress;  // called while the corpus is read; may throw to give up
 };
 
 struct Preparation {
+  RunFile run;  // as given; a batch_size of "fit" is a number here
   std::unique_ptr<Corpus> corpus;
   RunIdentity identity;
   std::unique_ptr<Vocabulary> source;
@@ -45,28 +50,38 @@ struct Preparation {
 
 // Throws Error(kData) when the corpus is unusable or, on resume, not the one the run began with
 // (unless accepted); Error(kConfig) when the run file differs from the one it began with, naming
-// the lines; Error(kCorrupt) when there are checkpoints and none is good; kDevice, kIo.
+// the lines, or asks for a batch that fits on a CPU; Error(kCorrupt) when there are checkpoints and
+// none is good; kDevice, kIo.
 Preparation prepare(const RunFile& run, const PrepareOptions& options, CheckpointStore& store,
                     EventSink& events);
+
+// What the run file asks of a device.
+DeviceChoice choice_of(const TrainSection& train);
+
+// Throws Error(kConfig) when the batch is to fill the device's memory and the device is a CPU.
+void check_fit(const TrainSection& train, const DeviceInfo& device);
 
 ModelShape shape_of(const RunFile& run, const Vocabulary& source, const Vocabulary& target);
 
 // Bytes of one checkpoint of such a model, header left out: weights and both moments.
 std::uint64_t checkpoint_bytes(const ModelShape& shape);
 
-// The three rows of a checkpoint as its tensors: weights under their own names, then the moments
-// under "optim.first." and "optim.second.".
+// The rows of a checkpoint as its tensors: weights under their own names, then the moments under
+// "optim.first." and "optim.second.", then "optim.loss_scale" where the device needs one.
 struct CheckpointTensor {
   std::string name;
   std::vector<std::int64_t> shape;
-  int row = 0;             // 0 weights, 1 first moment, 2 second moment
+  int row = 0;             // 0 weights, 1 first moment, 2 second moment, 3 loss scale
   std::size_t offset = 0;  // in its row
   std::size_t size = 0;
 };
 std::vector<CheckpointTensor> checkpoint_tensors(const Seq2seq& model);
+// Floats in all rows, one behind the other, as Seq2seq::snapshot() gives them.
+std::size_t checkpoint_floats(const Seq2seq& model);
 
-// Puts a checkpoint's tensors into the model. Throws Error(kCorrupt) when one is missing or has
-// another shape.
+// Puts a checkpoint's tensors into the model. A run may move between devices and precisions: a
+// loss scale that is not there begins anew, one that the device does not need is left out. Throws
+// Error(kCorrupt) when another tensor is missing or has another shape.
 void restore_model(const CheckpointContent& content, Seq2seq& model);
 
 }  // namespace traind

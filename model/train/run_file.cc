@@ -88,13 +88,19 @@ void add_model_lines(const ModelSection& model, std::vector<Line>& lines) {
 
 void add_train_lines(const TrainSection& train, std::vector<Line>& lines) {
   lines.push_back({"train", "epochs", std::to_string(train.epochs), true});
-  lines.push_back({"train", "batch_size", std::to_string(train.batch_size), true});
+  const bool fit = train.batch_size == kFitBatch;
+  const std::string batch_size = fit ? "\"fit\"" : std::to_string(train.batch_size);
+  lines.push_back({"train", "batch_size", batch_size, true});
   lines.push_back({"train", "learning_rate", number(train.learning_rate), true});
   lines.push_back({"train", "beta1", number(train.beta1), true});
   lines.push_back({"train", "beta2", number(train.beta2), true});
   lines.push_back({"train", "epsilon", number(train.epsilon), true});
   lines.push_back({"train", "clip_norm", number(train.clip_norm), true});
+  // A run may move from a GPU to a CPU and back, which changes the roundings and not what is
+  // learnt; precision and deterministic choose roundings too. So none of the four is the run.
   lines.push_back({"train", "device", toml_quoted(train.device), false});
+  lines.push_back({"train", "precision", toml_quoted(train.precision), false});
+  lines.push_back({"train", "deterministic", train.deterministic ? "true" : "false", false});
   lines.push_back({"train", "threads", std::to_string(train.threads), false});
 }
 

@@ -22,16 +22,21 @@ struct ModelSection {
   double dropout = 0;          // probability of dropping, between layers
 };
 
+// batch_size = "fit": as many examples as the GPU's memory holds, found when the run begins.
+inline constexpr int kFitBatch = 0;
+
 struct TrainSection {
   int epochs = 10;
-  int batch_size = 128;
+  int batch_size = 128;  // or kFitBatch
   double learning_rate = 0.001;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double clip_norm = 5;  // 0 = no clipping
   std::string device = "auto";
-  int threads = 0;  // 0 = one per core
+  std::string precision = "fp32";  // of a GPU's matrix products
+  bool deterministic = false;      // equal bits every time, also on a GPU
+  int threads = 0;                 // 0 = one per core
 };
 
 struct CheckpointSection {
@@ -64,7 +69,8 @@ RunFile parse_run_file(const std::string& text, const std::string& path,
 std::string to_toml(const RunFile& run);
 
 // What must be the same for a resumed run to be the same run: lines "section.key = value", all
-// but those that decide nothing about the weights (threads, device, checkpoint.*, report.samples).
+// but how and where it is computed (device, threads, precision, deterministic) and what decides
+// nothing about the weights (checkpoint.*, report.samples).
 std::vector<std::string> identity_of(const RunFile& run);
 
 // [A-Za-z0-9][A-Za-z0-9._-]{0,63}

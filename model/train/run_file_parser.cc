@@ -114,16 +114,28 @@ void read_model(TomlReader& in, ModelSection& model) {
   }
 }
 
+int read_batch_size(TomlReader& in, int usual) {
+  if (in.is_text("train", "batch_size")) {
+    if (in.text("train", "batch_size", "") == "fit") return kFitBatch;
+    throw in.error_at("train", "batch_size",
+                      "train.batch_size must be a whole number or \"fit\", which takes as many "
+                      "examples as the GPU's memory holds");
+  }
+  return static_cast<int>(in.integer("train", "batch_size", usual, 1, 65'536));
+}
+
 void read_train(TomlReader& in, TrainSection& train) {
   train.epochs = static_cast<int>(in.integer("train", "epochs", train.epochs, 1, 1'000'000));
-  train.batch_size =
-      static_cast<int>(in.integer("train", "batch_size", train.batch_size, 1, 65'536));
+  train.batch_size = read_batch_size(in, train.batch_size);
   train.learning_rate = in.number("train", "learning_rate", train.learning_rate, 1e-12, 100);
   train.beta1 = in.number("train", "beta1", train.beta1, 0, 0.999999);
   train.beta2 = in.number("train", "beta2", train.beta2, 0, 0.9999999);
   train.epsilon = in.number("train", "epsilon", train.epsilon, 1e-20, 1);
   train.clip_norm = in.number("train", "clip_norm", train.clip_norm, 0, 1e9);
   train.device = in.choice("train", "device", train.device, {"auto", "cpu", "cuda"});
+  train.precision =
+      in.choice("train", "precision", train.precision, {"fp32", "tf32", "bf16", "fp16"});
+  train.deterministic = in.boolean("train", "deterministic", train.deterministic);
   train.threads = static_cast<int>(in.integer("train", "threads", train.threads, 0, 1'024));
 }
 

@@ -1,5 +1,6 @@
 #include "model/train/run_saver.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -29,11 +30,17 @@ RunSaver::RunSaver(const RunFile& run, const Preparation& ready, CheckpointStore
       last_save_(Clock::now()),
       last_save_step_(ready.state.step),
       durable_step_(ready.state.step),
-      newest_digest_(ready.resumed_digest) {}
+      newest_digest_(ready.resumed_digest) {
+  // The first snapshot takes memory from the system, which is ten times as slow as the copy. Now
+  // no step waits for it.
+  snapshot_ = ready.model->snapshot();
+}
 
 bool RunSaver::submit(TrainState& state, double trained_seconds, double epoch_seconds,
                       CheckpointReason reason, bool wait) {
-  drop_stored(control_.acknowledged(), state);
+  // After a resume the database may hold later steps than ours already: what this save is about is
+  // not one of those.
+  drop_stored(std::min(control_.acknowledged(), state.step), state);
   TrainState snapshot = state;
   snapshot.trained_seconds = trained_seconds;
   snapshot.epoch_seconds = epoch_seconds;
@@ -43,14 +50,16 @@ bool RunSaver::submit(TrainState& state, double trained_seconds, double epoch_se
   request.keep = run_.checkpoint.keep;
   encode_state(snapshot, ready_.identity, request.metadata);
   const std::size_t row = row_size(ready_.model->parameters());
+  request.row_size = checkpoint_floats(*ready_.model);
   for (const CheckpointTensor& tensor : checkpoint_tensors(*ready_.model)) {
     request.tensors.push_back({tensor.name, tensor.shape,
                                static_cast<std::size_t>(tensor.row) * row + tensor.offset,
                                tensor.row == 0});
   }
-  request.row_size = 3 * row;
-  request.copy = [&](std::span<float> rows) {
-    ready_.model->save(rows.subspan(0, row), rows.subspan(row, row), rows.subspan(2 * row, row));
+  request.snapshot = [this] {
+    snapshot_.reset();  // its memory is for the next one
+    snapshot_ = ready_.model->snapshot();
+    return [this] { return snapshot_->wait(); };
   };
   if (!writer_.submit(std::move(request), wait)) return false;
   last_save_ = Clock::now();
@@ -97,20 +106,22 @@ std::optional<SaveResult> RunSaver::finish(const std::function<void()>& alive) {
   return newest;
 }
 
-void RunSaver::after_step(TrainState& state, double trained_seconds, double epoch_seconds) {
+std::optional<CheckpointReason> RunSaver::due(std::int64_t step) {
   while (const auto result = writer_.poll()) tell(*result);
   const CheckpointSection& when = run_.checkpoint;
-  const bool batches_over =
-      when.every_batches > 0 && state.step - last_save_step_ >= when.every_batches;
+  if (control_.take_save_request()) return CheckpointReason::kRequest;
+  const bool batches_over = when.every_batches > 0 && step - last_save_step_ >= when.every_batches;
   const bool minutes_over =
       when.every_minutes > 0 &&
       Clock::now() - last_save_ >= std::chrono::duration<double>(when.every_minutes * 60);
-  const bool requested = control_.take_save_request();
-  if (!batches_over && !minutes_over && !requested) return;
-  const CheckpointReason reason =
-      requested ? CheckpointReason::kRequest : CheckpointReason::kInterval;
+  if (batches_over || minutes_over) return CheckpointReason::kInterval;
+  return std::nullopt;
+}
+
+void RunSaver::save(TrainState& state, double trained_seconds, double epoch_seconds,
+                    CheckpointReason reason) {
   const bool taken = submit(state, trained_seconds, epoch_seconds, reason, false);
-  if (!taken && requested) control_.request_save();
+  if (!taken && reason == CheckpointReason::kRequest) control_.request_save();
 }
 
 void RunSaver::save_epoch(TrainState& state, double trained_seconds,

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -26,9 +27,13 @@ class RunSaver {
   RunSaver(const RunFile& run, const Preparation& ready, CheckpointStore& store, EventSink& events,
            TrainerControl& control);
 
-  // Saves when the interval is over or somebody asked. A save that fails is told as a Notice and
-  // tried again after the next interval.
-  void after_step(TrainState& state, double trained_seconds, double epoch_seconds);
+  // To be asked after each step, whose number is given: why a checkpoint is to be saved now, if it
+  // is. Tells what became of an earlier save.
+  std::optional<CheckpointReason> due(std::int64_t step);
+  // Saves what is due. A save that fails is told as a Notice and tried again after the next
+  // interval.
+  void save(TrainState& state, double trained_seconds, double epoch_seconds,
+            CheckpointReason reason);
   // Waits until durable; completes the digest of the newest EpochDone. A failure is a Notice: the
   // older checkpoints stand, and training goes on.
   void save_epoch(TrainState& state, double trained_seconds, const std::function<void()>& alive);
@@ -51,7 +56,8 @@ class RunSaver {
   const Preparation& ready_;
   EventSink& events_;
   TrainerControl& control_;
-  CheckpointWriter writer_;
+  std::unique_ptr<Snapshot> snapshot_;  // of the save under way, or the last one
+  CheckpointWriter writer_;             // reads it, so goes first
   std::chrono::steady_clock::time_point last_save_;
   std::int64_t last_save_step_;
   std::int64_t durable_step_;  // of the newest durable checkpoint; 0 = the beginning itself

@@ -41,6 +41,8 @@ std::string row_line(const MetricRow& row) {
   out.add(row.inputs).add(row.loss).add(row.accuracy).add(row.valid_loss);
   out.add(row.gradient_norm).add(row.rate).add(row.examples_per_second);
   out.add(row.tokens_per_second).add(row.trained_seconds);
+  out.add(row.gpu.utilisation).add(row.gpu.memory_bytes).add(row.gpu.memory_total_bytes);
+  out.add(row.gpu.celsius).add(row.gpu.watts);
   return out.line();
 }
 
@@ -60,6 +62,11 @@ MetricRow row_from(const std::string& line) {
   row.examples_per_second = in.number();
   row.tokens_per_second = in.number();
   row.trained_seconds = in.number();
+  row.gpu.utilisation = in.number();
+  row.gpu.memory_bytes = in.number();
+  row.gpu.memory_total_bytes = in.number();
+  row.gpu.celsius = in.number();
+  row.gpu.watts = in.number();
   return row;
 }
 

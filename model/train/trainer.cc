@@ -2,12 +2,15 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "model/base/error.h"
 #include "model/checkpoint/store.h"
+#include "model/data/batch_stream.h"
 #include "model/train/answerer.h"
 #include "model/train/held_out.h"
 #include "model/train/pace.h"
@@ -25,24 +28,43 @@ double mean(double sum, std::int64_t count) {
   return count == 0 ? 0.0 : sum / static_cast<double>(count);
 }
 
+// Loss scaling may skip a step whose gradients are too large for 16 bits, as long as it can still
+// lower its scale; a loss that is not finite is none of its business.
+void refuse_divergence(std::int64_t step, const StepResult& result) {
+  const bool loss_is_finite = std::isfinite(result.loss.loss);
+  const bool norm_is_fine =
+      result.skipped ? result.loss_scale > 1 : std::isfinite(result.gradient_norm);
+  if (loss_is_finite && norm_is_fine) return;
+  throw Error(ErrorKind::kDiverged,
+              "step " + std::to_string(step) + ": the " +
+                  (loss_is_finite ? "gradient norm" : "loss") +
+                  " is not finite. The newest checkpoint is from before it; try a lower "
+                  "train.learning_rate or train.clip_norm.");
+}
+
 }  // namespace
 
 // What lives from the end of the preparation to the end of the run. Trainer's thread only.
 struct Trainer::Session {
-  Session(const RunFile& run_file, Preparation prepared, CheckpointStore& store, EventSink& sink,
-          TrainerControl& trainer_control)
-      : run(run_file),
-        ready(std::move(prepared)),
+  Session(Preparation prepared, const TrainerOptions& options, CheckpointStore& store,
+          EventSink& sink, TrainerControl& trainer_control)
+      : ready(std::move(prepared)),
+        run(ready.run),
+        device(ready.model->device()),
         state(ready.state),
         events(sink),
         control(trainer_control),
-        held_out(*ready.corpus, *ready.source, *ready.target, run.train.batch_size),
+        held_out(*ready.corpus, *ready.source, *ready.target, run.train.batch_size,
+                 device.step_multiple),
         saver(run, ready, store, sink, trainer_control),
         pace(state.trained_seconds, Clock::now()),
-        epoch_begin(Clock::now()) {}
+        epoch_begin(Clock::now()) {
+    if (options.open_gauges) gauges = options.open_gauges(device);
+  }
 
-  const RunFile& run;
   Preparation ready;
+  const RunFile& run;
+  const DeviceInfo& device;
   TrainState& state;
   EventSink& events;
   TrainerControl& control;
@@ -51,14 +73,29 @@ struct Trainer::Session {
   Pace pace;
   Clock::time_point epoch_begin;
   Clock::time_point last_progress;
+  std::function<GpuGauges()> gauges;
   std::int64_t batches = 0;  // in the epoch being trained
-  double last_loss = 0;      // of the last step, nats a token
+  double last_loss = 0;      // of the last step whose result is known, nats a token
+  // The newest step, as long as its result is not read: it is taken while the next one is under
+  // way, so that the device never waits for us. Nothing is told, saved or ended before it is.
+  struct Unsettled {
+    std::int64_t step = 0;  // its number, from 1
+    std::int64_t examples = 0;
+    std::int64_t tokens = 0;
+  };
+  std::optional<Unsettled> unsettled;
+  std::int64_t skipped_steps = 0;  // by loss scaling, in this epoch, by this worker
+  float loss_scale = 0;
 
   void begin();
   bool train_epoch();
   bool finish_epoch();
   void step(const Batch& batch);
+  void settle();
+  void count(const Unsettled& step, const StepResult& result);
   void finish_row();
+  void save_when_due();
+  void tell_skipped_steps();
   EpochDone epoch_record(const Validation& validation);
   void tell_progress(Phase phase, bool now = false);
   double seconds_in_epoch() const;
@@ -67,7 +104,6 @@ struct Trainer::Session {
 
 void Trainer::Session::begin() {
   const CorpusReport& corpus = ready.corpus->report();
-  const DeviceInfo device = ready.device.backend->info();
   RunStarted started;
   started.device = device.kind;
   started.device_name = device.name;
@@ -113,10 +149,13 @@ void Trainer::Session::tell_progress(Phase phase, bool now) {
   const int epochs_left = run.train.epochs - state.epoch;
   progress.seconds_left =
       pace.seconds_left(batches - state.batch + epochs_left * batches, epochs_left + 1);
+  if (gauges) progress.gpu = gauges();
   events.on_event(progress);
 }
 
-// Everything about the step is decided by (run file, corpus, seed, step).
+// Everything about the step is decided by (run file, corpus, seed, step). A step that loss scaling
+// skips counts like any other, in the state as in Adam's bias correction: whether it was skipped is
+// known only when the next one is under way.
 void Trainer::Session::step(const Batch& batch) {
   const SequencePair pair = pair_of(batch);
   ready.model->forward_backward(pair, run.seed, static_cast<std::uint64_t>(state.step));
@@ -126,26 +165,50 @@ void Trainer::Session::step(const Batch& batch) {
   adam.epsilon = static_cast<float>(run.train.epsilon);
   adam.clip_norm = static_cast<float>(run.train.clip_norm);
   ready.model->update(adam, state.step + 1, static_cast<float>(run.train.learning_rate));
-  const StepResult result = ready.model->take_result();
-  if (!std::isfinite(result.loss.loss) || !std::isfinite(result.gradient_norm)) {
-    throw Error(ErrorKind::kDiverged,
-                "step " + std::to_string(state.step + 1) + ": the " +
-                    (std::isfinite(result.loss.loss) ? "gradient norm" : "loss") +
-                    " is not finite. The newest checkpoint is from before it; try a lower "
-                    "train.learning_rate or train.clip_norm.");
-  }
   ++state.step;
   ++state.batch;
   state.inputs += batch.batch_size;
+  const std::optional<Unsettled> before = std::exchange(
+      unsettled,
+      Unsettled{state.step, batch.batch_size, batch.source_tokens() + batch.target_tokens()});
+  if (before) count(*before, ready.model->take_result());
+}
+
+void Trainer::Session::settle() {
+  if (!unsettled) return;
+  const Unsettled step = *std::exchange(unsettled, std::nullopt);
+  count(step, ready.model->take_result());
+}
+
+void Trainer::Session::count(const Unsettled& step, const StepResult& result) {
+  refuse_divergence(step.step, result);
   state.epoch_loss += result.loss.loss;
   state.epoch_tokens += result.loss.tokens;
   state.row.loss += result.loss.loss;
   state.row.tokens += result.loss.tokens;
   state.row.correct += result.loss.correct;
-  state.row.gradient_norm += result.gradient_norm;
-  ++state.row.steps;
+  if (result.skipped) {
+    ++skipped_steps;
+  } else {
+    state.row.gradient_norm += result.gradient_norm;
+    ++state.row.steps;
+  }
+  loss_scale = result.loss_scale;
   last_loss = mean(result.loss.loss, result.loss.tokens);
-  pace.step(batch.batch_size, batch.source_tokens() + batch.target_tokens(), Clock::now());
+  pace.step(step.examples, step.tokens, Clock::now());
+}
+
+void Trainer::Session::tell_skipped_steps() {
+  if (skipped_steps == 0) return;
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "epoch %d: %lld steps were left out because their gradients did not fit into 16 "
+                "bits; the loss scale is now %g. A few are normal; with many, use precision = "
+                "\"bf16\".",
+                state.epoch, static_cast<long long>(skipped_steps),
+                static_cast<double>(loss_scale));
+  events.on_event(Notice{ErrorKind::kDiverged, text});
+  skipped_steps = 0;
 }
 
 void Trainer::Session::finish_row() {
@@ -163,6 +226,7 @@ void Trainer::Session::finish_row() {
   row.examples_per_second = pace.examples_per_second();
   row.tokens_per_second = pace.tokens_per_second();
   row.trained_seconds = pace.trained_seconds(Clock::now());
+  if (gauges) row.gpu = gauges();
   state.row = {};
   state.rows.push_back(row);
   events.on_event(row);
@@ -171,14 +235,29 @@ void Trainer::Session::finish_row() {
 bool Trainer::Session::train_epoch() {
   const BatchPlan plan(*ready.corpus, run.seed, state.epoch, run.train.batch_size);
   batches = plan.size();
+  BatchStream stream(state.batch, batches, [&, epoch = state.epoch](std::int64_t k) {
+    return load_batch(*ready.corpus, plan, k, epoch, *ready.source, *ready.target,
+                      device.step_multiple);
+  });
   while (state.batch < batches) {
-    if (control.stop_requested()) return false;
-    step(load_batch(*ready.corpus, plan, state.batch, state.epoch, *ready.source, *ready.target));
-    if (state.batch % run.report.every_batches == 0 || state.batch == batches) finish_row();
-    saver.after_step(state, pace.trained_seconds(Clock::now()), seconds_in_epoch());
+    if (control.stop_requested()) break;
+    step(stream.next());
+    if (state.batch % run.report.every_batches == 0 || state.batch == batches) {
+      settle();
+      finish_row();
+    }
+    save_when_due();
     tell_progress(Phase::kTraining);
   }
-  return true;
+  settle();
+  return state.batch == batches;
+}
+
+void Trainer::Session::save_when_due() {
+  const auto reason = saver.due(state.step);
+  if (!reason) return;
+  settle();
+  saver.save(state, pace.trained_seconds(Clock::now()), seconds_in_epoch(), *reason);
 }
 
 EpochDone Trainer::Session::epoch_record(const Validation& validation) {
@@ -201,6 +280,7 @@ EpochDone Trainer::Session::epoch_record(const Validation& validation) {
 
 // False when a stop came in between: the epoch is validated anew after the resume.
 bool Trainer::Session::finish_epoch() {
+  tell_skipped_steps();
   tell_progress(Phase::kValidating, true);
   const Clock::time_point begin = Clock::now();
   const auto validation =
@@ -251,29 +331,28 @@ void Trainer::Session::end(EndReason reason) {
 Trainer::Trainer(RunFile run, TrainerOptions options, EventSink& events, TrainerControl& control)
     : run_(std::move(run)), options_(std::move(options)), events_(events), control_(control) {}
 
-Trainer::~Trainer() = default;
-
 void Trainer::run() {
   CheckpointStore store(*options_.files, options_.folder.checkpoints());
   PrepareOptions prepare_options;
   prepare_options.folder = options_.folder;
   prepare_options.accept_changed_data = options_.accept_changed_data;
   prepare_options.files = options_.files;
+  prepare_options.make_device = options_.make_device;
   prepare_options.on_progress = [this] {
     if (control_.stop_requested()) throw Error(ErrorKind::kCancelled, "stopped while starting");
     Progress progress;
     progress.phase = Phase::kIndexing;
     events_.on_event(progress);
   };
-  session_ = std::make_unique<Session>(run_, prepare(run_, prepare_options, store, events_), store,
-                                       events_, control_);
-  session_->begin();
-  while (session_->state.epoch <= run_.train.epochs) {
-    if (session_->train_epoch() && session_->finish_epoch()) continue;
-    session_->end(EndReason::kStopRequested);
+  Session session(prepare(run_, prepare_options, store, events_), options_, store, events_,
+                  control_);
+  session.begin();
+  while (session.state.epoch <= run_.train.epochs) {
+    if (session.train_epoch() && session.finish_epoch()) continue;
+    session.end(EndReason::kStopRequested);
     return;
   }
-  session_->end(EndReason::kAllEpochs);
+  session.end(EndReason::kAllEpochs);
 }
 
 }  // namespace traind

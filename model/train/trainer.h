@@ -6,9 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <string>
 
+#include "model/backend/backend.h"
 #include "model/base/files.h"
 #include "model/train/control.h"
 #include "model/train/events.h"
@@ -21,12 +22,15 @@ struct TrainerOptions {
   RunFolder folder;
   bool accept_changed_data = false;
   FileOps* files = &posix_files();  // for checkpoints
+  std::function<ChosenBackend(const DeviceChoice&)> make_device = make_backend;
+  // Called once with the device that was chosen; what it returns is called for each Progress and
+  // MetricRow, on the trainer's thread, and must not wait. Either may be empty.
+  std::function<std::function<GpuGauges()>(const DeviceInfo&)> open_gauges;
 };
 
 class Trainer {
  public:
   Trainer(RunFile run, TrainerOptions options, EventSink& events, TrainerControl& control);
-  ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
@@ -39,7 +43,6 @@ class Trainer {
   TrainerOptions options_;
   EventSink& events_;
   TrainerControl& control_;
-  std::unique_ptr<Session> session_;
 };
 
 }  // namespace traind

@@ -6,7 +6,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -56,6 +60,18 @@ class SteppedFiles final : public FileOps {
   int allowed_ = 0;
 };
 
+// A snapshot that is there at once.
+std::function<SaveRequest::Row()> holding(std::vector<float> row) {
+  const auto kept = std::make_shared<const std::vector<float>>(std::move(row));
+  return [kept] { return [kept] { return std::span<const float>(*kept); }; };
+}
+
+std::vector<float> counting_from(float value) {
+  std::vector<float> row(10);
+  std::iota(row.begin(), row.end(), value);
+  return row;
+}
+
 // Three tensors in a row of 10 floats; the first two are weights.
 SaveRequest request_of(std::int64_t step, float value) {
   SaveRequest request;
@@ -64,9 +80,7 @@ SaveRequest request_of(std::int64_t step, float value) {
   request.metadata = {{"step", std::to_string(step)}};
   request.tensors = {{"a", {2, 3}, 0, true}, {"b", {3}, 6, true}, {"a.moment", {1}, 9, false}};
   request.row_size = 10;
-  request.copy = [value](std::span<float> row) {
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = value + static_cast<float>(i);
-  };
+  request.snapshot = holding(counting_from(value));
   return request;
 }
 
@@ -75,7 +89,7 @@ class Writer : public testing::Test {
   const ScratchFolder folder;
 };
 
-TEST_F(Writer, SavesWhatWasCopied) {
+TEST_F(Writer, SavesWhatWasTaken) {
   CheckpointStore store(posix_files(), folder.path());
   CheckpointWriter writer(store);
   ASSERT_TRUE(writer.submit(request_of(5, 0.5f), false));
@@ -106,40 +120,64 @@ TEST_F(Writer, DigestsTheWeightsAlone) {
   EXPECT_EQ(digest, digest_of(std::vector<TensorView>{{"a", {2, 3}, values.first(6)},
                                                       {"b", {3}, values.subspan(6, 3)}}));
   SaveRequest other = request_of(2, 0.0f);
-  other.copy = [](std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(i);
-    out[9] = -1;
-  };
+  std::vector<float> other_moment = counting_from(0);
+  other_moment[9] = -1;
+  other.snapshot = holding(other_moment);
   writer.submit(std::move(other), false);
   EXPECT_EQ(writer.wait()->digest, digest);
 }
 
-TEST_F(Writer, KeepsOneAlignedBuffer) {
+// The trainer goes on with the next step while the snapshot is still on its way.
+TEST_F(Writer, WaitsForTheSnapshotOnItsOwnThread) {
   CheckpointStore store(posix_files(), folder.path());
   CheckpointWriter writer(store);
-  std::vector<const float*> rows;
-  for (int step = 1; step <= 3; ++step) {
-    SaveRequest request = request_of(step, 0.0f);
-    request.copy = [&](std::span<float> row) {
-      rows.push_back(row.data());
-      std::fill(row.begin(), row.end(), 1.0f);
+  std::promise<void> arrived;
+  std::thread::id waited;
+  const std::vector<float> row = counting_from(3);
+  SaveRequest request = request_of(1, 0);
+  request.snapshot = [&] {
+    return [&]() -> std::span<const float> {
+      arrived.get_future().wait();
+      waited = std::this_thread::get_id();
+      return row;
     };
-    writer.submit(std::move(request), true);
-  }
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(rows[0]) % 64, 0u);
-  EXPECT_THAT(rows, ElementsAre(rows[0], rows[0], rows[0]));
+  };
+  ASSERT_TRUE(writer.submit(std::move(request), false)) << "and returned";
+  EXPECT_FALSE(writer.poll());
+  arrived.set_value();
+  const auto result = writer.wait();
+  EXPECT_FALSE(result->error);
+  EXPECT_NE(waited, std::this_thread::get_id());
+  EXPECT_EQ(store.load(result->file).content.tensor("b").values[0], 9);
 }
 
-TEST_F(Writer, CopiesNothingWhileASaveIsUnderWay) {
+TEST_F(Writer, ReportsASnapshotThatNeverArrives) {
+  CheckpointStore store(posix_files(), folder.path());
+  CheckpointWriter writer(store);
+  SaveRequest request = request_of(1, 0);
+  request.snapshot = [] {
+    return []() -> std::span<const float> { throw Error(ErrorKind::kDeviceLost, "it fell over"); };
+  };
+  writer.submit(std::move(request), false);
+  const auto result = writer.wait();
+  ASSERT_TRUE(result->error);
+  EXPECT_EQ(result->error->kind(), ErrorKind::kDeviceLost);
+  EXPECT_THAT(store.list(), IsEmpty());
+}
+
+TEST_F(Writer, TakesNothingWhileASaveIsUnderWay) {
   SteppedFiles files;
   CheckpointStore store(files, folder.path());
   CheckpointWriter writer(store);
   ASSERT_TRUE(writer.submit(request_of(1, 1.0f), false));
-  bool copied = false;
+  bool taken = false;
   SaveRequest second = request_of(2, 2.0f);
-  second.copy = [&](std::span<float>) { copied = true; };
+  second.snapshot = [&] {
+    taken = true;
+    return SaveRequest::Row();
+  };
   EXPECT_FALSE(writer.submit(std::move(second), false));
-  EXPECT_FALSE(copied);
+  EXPECT_FALSE(taken);
   EXPECT_FALSE(writer.poll());
   files.allow_all();
   EXPECT_EQ(writer.wait()->step, 1);
@@ -253,11 +291,13 @@ TEST_F(Writer, ASaveStandsWhenOnlyPruningFails) {
   EXPECT_THAT(store.list(), ElementsAre(checkpoint_name(2), checkpoint_name(1)));
 }
 
-TEST_F(Writer, SavesNothingWhenTheCopyThrows) {
+TEST_F(Writer, SavesNothingWhenTheTakingThrows) {
   CheckpointStore store(posix_files(), folder.path());
   CheckpointWriter writer(store);
   SaveRequest request = request_of(1, 1.0f);
-  request.copy = [](std::span<float>) { throw Error(ErrorKind::kDevice, "the device fell over"); };
+  request.snapshot = []() -> SaveRequest::Row {
+    throw Error(ErrorKind::kDevice, "the device fell over");
+  };
   try {
     writer.submit(std::move(request), false);
     FAIL() << "the error was swallowed";

@@ -135,6 +135,25 @@ TEST_F(Batches, AreLaidOutTimeMajorWithMarks) {
   EXPECT_EQ(batch.target_tokens(), 6);
 }
 
+TEST_F(Batches, ArePaddedToAMultipleOfSteps) {
+  const std::vector<Example> examples = {{"ab", "c"}, {"c", "ba?"}, {"abc", "abca"}};
+  const Batch tight = make_batch(examples, letters_, letters_);
+  const Batch wide = make_batch(examples, letters_, letters_, 4);
+  EXPECT_EQ(wide.source_steps, 4);
+  EXPECT_EQ(wide.target_steps, 8);
+  EXPECT_EQ(wide.source_lengths, tight.source_lengths);
+  EXPECT_EQ(wide.target_lengths, tight.target_lengths);
+  const auto starts_with = [](const std::vector<std::int32_t>& ids,
+                              std::vector<std::int32_t> beginning) {
+    beginning.resize(ids.size(), kPadId);
+    return ids == beginning;
+  };
+  EXPECT_TRUE(starts_with(wide.source, tight.source));
+  EXPECT_TRUE(starts_with(wide.target_in, tight.target_in));
+  EXPECT_TRUE(starts_with(wide.target_out, tight.target_out));
+  EXPECT_EQ(make_batch(examples, letters_, letters_, 1).source, tight.source);
+}
+
 TEST_F(Batches, GiveAnEmptySourceOneEndMark) {
   const Vocabulary words(TokenKind::kWords, {"one"});
   const std::vector<Example> examples = {{"   ", "a"}, {"", ""}};

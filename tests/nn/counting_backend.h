@@ -1,51 +1,23 @@
-// A backend that passes every call on to another and counts what is allocated.
-// Owned by the test; must not outlive the one it wraps.
+// Counts what is allocated. Owned by the test; must not outlive the backend it wraps.
 #pragma once
 
 #include <memory>
-#include <vector>
 
-#include "model/backend/backend.h"
+#include "tests/nn/forwarding_backend.h"
 
 namespace traind {
 
-class CountingBackend : public Backend {
+class CountingBackend : public ForwardingBackend {
  public:
-  explicit CountingBackend(Backend& inner) : inner_(inner) {}
+  using ForwardingBackend::ForwardingBackend;
   int allocations() const { return allocations_; }
 
-  DeviceInfo info() const override { return inner_.info(); }
   std::unique_ptr<Buffer> allocate(std::size_t floats) override {
     ++allocations_;
-    return inner_.allocate(floats);
+    return ForwardingBackend::allocate(floats);
   }
-  void write(Tensor destination, std::span<const float> source) override {
-    inner_.write(destination, source);
-  }
-  void read(Tensor source, std::span<float> destination) override {
-    inner_.read(source, destination);
-  }
-  std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
-    return inner_.lstm_forward(stack, call);
-  }
-  void lstm_backward(const LstmStack& stack, const LstmBackward& call, Tape& tape) override {
-    inner_.lstm_backward(stack, call, tape);
-  }
-  std::unique_ptr<Tape> attention_forward(const AttentionWeights& weights,
-                                          const AttentionForward& call) override {
-    return inner_.attention_forward(weights, call);
-  }
-  void attention_backward(const AttentionWeights& weights, const AttentionBackward& call,
-                          Tape& tape) override {
-    inner_.attention_backward(weights, call, tape);
-  }
-  LossSum loss(const LossCall& call) override { return inner_.loss(call); }
-  void adam(const AdamStep& step) override { inner_.adam(step); }
-  StepResult take_result() override { return inner_.take_result(); }
-  std::vector<Decoded> decode(const DecodeCall& call) override { return inner_.decode(call); }
 
  private:
-  Backend& inner_;
   int allocations_ = 0;
 };
 

@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <memory>
+#include <tuple>
 #include <vector>
 
+#include "model/backend/cuda/cuda_backend.h"
 #include "tests/nn/model_case.h"
 #include "tests/nn/reference_model.h"
 #include "tests/nn/toy_batch.h"
@@ -16,20 +20,28 @@ namespace {
 constexpr std::uint64_t kSeed = 11;
 constexpr std::uint64_t kStep = 3;
 
-class WholeModel : public testing::TestWithParam<ModelCase> {
+struct Device {
+  const char* name;
+  std::function<std::unique_ptr<Backend>()> make;
+};
+void PrintTo(const Device& device, std::ostream* out) { *out << device.name; }
+
+class WholeModel : public testing::TestWithParam<std::tuple<ModelCase, Device>> {
  protected:
   WholeModel()
-      : backend_(cpu_backend()),
-        model_(*backend_, GetParam().shape()),
+      : backend_(std::get<Device>(GetParam()).make()),
+        model_(*backend_, kind().shape()),
         row_(lively_row(model_.parameters(), 5)),
-        batch_(toy_batch(GetParam().shape(), {}, 9)),
-        reference_(GetParam().shape(), model_.parameters(), row_) {
+        batch_(toy_batch(kind().shape(), {}, 9)),
+        reference_(kind().shape(), model_.parameters(), row_) {
     fill(model_, row_);
   }
 
+  static const ModelCase& kind() { return std::get<ModelCase>(GetParam()); }
+
   // Dropout of the training step that the tests take.
   std::optional<DropoutKey> masks() const {
-    if (GetParam().dropout == 0) return {};
+    if (kind().dropout == 0) return {};
     return DropoutKey{kSeed, kStep, 0};
   }
 
@@ -113,8 +125,17 @@ TEST_P(WholeModel, DecodesWhatTheReferenceDecodes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryKind, WholeModel, testing::ValuesIn(all_model_cases()),
-                         [](const auto& of) { return name_of(of.param); });
+// The second is the CUDA backend without a GPU: tests/backend/cuda/host_device.cc.
+const Device kDevices[] = {{"Cpu", [] { return cpu_backend(); }},
+                           {"CudaOnHost", [] { return cuda::make_cuda_backend({}); }}};
+
+INSTANTIATE_TEST_SUITE_P(EveryKind, WholeModel,
+                         testing::Combine(testing::ValuesIn(all_model_cases()),
+                                          testing::ValuesIn(kDevices)),
+                         [](const auto& of) {
+                           return name_of(std::get<ModelCase>(of.param)) + "On" +
+                                  std::get<Device>(of.param).name;
+                         });
 
 }  // namespace
 }  // namespace traind

@@ -80,6 +80,15 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"[data]\ntrain = 5\n", "run.toml:2: data.train must be text in quotes"},
         Refused{"[data]\ntrain = \"a\"\n[train]\nepochs = \"ten\"\n",
                 "run.toml:4: train.epochs must be a whole number"},
+        Refused{"[data]\ntrain = \"a\"\n[train]\nprecision = \"fp61\"\n",
+                "run.toml:4: train.precision = \"fp61\" is not known; it can be \"fp32\", "
+                "\"tf32\", \"bf16\", \"fp16\"; did you mean 'fp16'?"},
+        Refused{"[data]\ntrain = \"a\"\n[train]\ndeterministic = 1\n",
+                "run.toml:4: train.deterministic must be true or false"},
+        Refused{"[data]\ntrain = \"a\"\n[train]\nbatch_size = \"fits\"\n",
+                "run.toml:4: train.batch_size must be a whole number or \"fit\""},
+        Refused{"[data]\ntrain = \"a\"\n[train]\nbatch_size = 0\n",
+                "run.toml:4: train.batch_size = 0 is not between 1 and"},
         Refused{"[data]\ntrain = \"a\"\n[train]\nepochs = 0\n",
                 "run.toml:4: train.epochs = 0 is not between 1 and"},
         Refused{"[data]\ntrain = \"a\"\n[train]\nlearning_rate = nan\n", "is not between"},
@@ -106,12 +115,21 @@ TEST(RunFile, WritesWhatItReads) {
       "valid_fraction = 0.1\nbad_lines = \"skip\"\nsource_tokens = \"words\"\n[noise]\n"
       "lines = 0.333\nper_character = 1e-3\nfresh_each_epoch = false\n[model]\nlayers = 3\n"
       "bidirectional = true\nattention = \"general\"\ndropout = 0.3\n[train]\nepochs = 4\n"
-      "learning_rate = 3e-4\nthreads = 2\n[checkpoint]\nevery_minutes = 0.25\n[report]\n"
+      "learning_rate = 3e-4\nthreads = 2\nprecision = \"tf32\"\ndeterministic = "
+      "true\n[checkpoint]\nevery_minutes = 0.25\n[report]\n"
       "samples = 1\n");
   const std::string written = to_toml(run);
   EXPECT_EQ(to_toml(parse_run_file(written, "written.toml", "/other")), written);
   EXPECT_THAT(written, HasSubstr("learning_rate = 0.0003\n"));
+  EXPECT_THAT(written, HasSubstr("precision = \"tf32\"\ndeterministic = true\n"));
   EXPECT_EQ(parse_run_file(written, "written.toml", "/other").data.train, "/corpora/w \"x\".txt");
+}
+
+TEST(RunFile, TakesABatchThatFits) {
+  const RunFile run = parse(std::string(kLeast) + "[train]\nbatch_size = \"fit\"\n");
+  EXPECT_EQ(run.train.batch_size, kFitBatch);
+  EXPECT_THAT(to_toml(run), HasSubstr("batch_size = \"fit\"\n"));
+  EXPECT_EQ(to_toml(parse(to_toml(run))), to_toml(run));
 }
 
 TEST(RunFile, IdentityLeavesOutWhatDecidesNothing) {
@@ -121,6 +139,8 @@ TEST(RunFile, IdentityLeavesOutWhatDecidesNothing) {
   other.data.train = "/moved/a.tsv";
   other.train.threads = 7;
   other.train.device = "cpu";
+  other.train.precision = "fp16";
+  other.train.deterministic = true;
   other.checkpoint.keep = 9;
   EXPECT_EQ(identity_of(one), identity_of(other));
   other.train.learning_rate = 0.5;
