@@ -75,6 +75,23 @@ std::string bytes_text(std::int64_t bytes) {
   return formatted("%.1f GB", size / 1e9);
 }
 
+std::string gauges_text(const v1::Progress& progress) {
+  if (!progress.has_gpu()) return "";
+  const v1::GpuGauges& gpu = progress.gpu();
+  std::string text;
+  const auto add = [&text](const std::string& more) { text += (text.empty() ? "" : ", ") + more; };
+  const auto bytes = [](double count) {
+    return bytes_text(static_cast<std::int64_t>(std::clamp(count, 0.0, 1e18)));
+  };
+  if (std::isfinite(gpu.utilisation())) add(formatted("%.0f %% busy", 100 * gpu.utilisation()));
+  if (std::isfinite(gpu.memory_bytes()) && std::isfinite(gpu.memory_total_bytes())) {
+    add(bytes(gpu.memory_bytes()) + " of " + bytes(gpu.memory_total_bytes()));
+  }
+  if (std::isfinite(gpu.celsius())) add(formatted("%.0f C", gpu.celsius()));
+  if (std::isfinite(gpu.watts())) add(formatted("%.0f W", gpu.watts()));
+  return text;
+}
+
 std::string duration_text(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e12) return "?";
   if (seconds < 0.95) return formatted("%.1fs", seconds);

@@ -24,6 +24,9 @@ std::string rfc3339(std::int64_t micros);      // 2026-11-21T14:12:09.250000Z
 std::string utc_seconds(std::int64_t micros);  // 2026-11-21T14:12:09Z
 std::string clock_text(std::int64_t micros);   // 14:12:09, local time
 
+// "87 % busy, 31.2 GB of 143.8 GB, 61 C, 412 W": what is known of the GPU; nothing without one.
+std::string gauges_text(const v1::Progress& progress);
+
 // When something will be: the clock time, with the date when that is not today's.
 std::string moment_text(std::int64_t micros, std::int64_t now_micros);
 // "3m 14s ago" for a person at a terminal, UTC otherwise, "-" for 0.

@@ -20,17 +20,29 @@ Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nul
 
 Json seconds_left(double seconds) { return seconds < 0 ? Json(nullptr) : number(seconds); }
 
+// The same names in progress and in rows; null without a GPU.
+void add_gauges(bool known, const v1::GpuGauges& gpu, Json& json) {
+  const auto gauge = [known](double value) { return known ? number(value) : Json(nullptr); };
+  json["gpu_utilisation"] = gauge(gpu.utilisation());
+  json["gpu_memory_bytes"] = gauge(gpu.memory_bytes());
+  json["gpu_memory_total_bytes"] = gauge(gpu.memory_total_bytes());
+  json["gpu_celsius"] = gauge(gpu.celsius());
+  json["gpu_watts"] = gauge(gpu.watts());
+}
+
 Json json_of(const v1::Progress& progress) {
-  return {{"phase", name_of(progress.phase())},
-          {"step", progress.step()},
-          {"epoch", progress.epoch()},
-          {"batch", progress.batch()},
-          {"batches", progress.batches()},
-          {"loss", number(progress.loss())},
-          {"examples_per_second", number(progress.examples_per_second())},
-          {"tokens_per_second", number(progress.tokens_per_second())},
-          {"trained_seconds", number(progress.trained_seconds())},
-          {"seconds_left", seconds_left(progress.seconds_left())}};
+  Json json = {{"phase", name_of(progress.phase())},
+               {"step", progress.step()},
+               {"epoch", progress.epoch()},
+               {"batch", progress.batch()},
+               {"batches", progress.batches()},
+               {"loss", number(progress.loss())},
+               {"examples_per_second", number(progress.examples_per_second())},
+               {"tokens_per_second", number(progress.tokens_per_second())},
+               {"trained_seconds", number(progress.trained_seconds())},
+               {"seconds_left", seconds_left(progress.seconds_left())}};
+  add_gauges(progress.has_gpu(), progress.gpu(), json);
+  return json;
 }
 
 Json json_of(const v1::RunStarted& started) {
@@ -109,19 +121,21 @@ Json json_of(const v1::Checkpoint& checkpoint) {
 }
 
 Json json_of(const v1::MetricRow& row) {
-  return {{"step", row.step()},
-          {"epoch", row.epoch()},
-          {"batch", row.batch()},
-          {"batches_per_epoch", row.batches_per_epoch()},
-          {"inputs", row.inputs()},
-          {"loss", number(row.loss())},
-          {"accuracy", number(row.accuracy())},
-          {"valid_loss", number(row.valid_loss())},
-          {"gradient_norm", number(row.gradient_norm())},
-          {"learning_rate", number(row.rate())},
-          {"examples_per_second", number(row.examples_per_second())},
-          {"tokens_per_second", number(row.tokens_per_second())},
-          {"trained_seconds", number(row.trained_seconds())}};
+  Json json = {{"step", row.step()},
+               {"epoch", row.epoch()},
+               {"batch", row.batch()},
+               {"batches_per_epoch", row.batches_per_epoch()},
+               {"inputs", row.inputs()},
+               {"loss", number(row.loss())},
+               {"accuracy", number(row.accuracy())},
+               {"valid_loss", number(row.valid_loss())},
+               {"gradient_norm", number(row.gradient_norm())},
+               {"learning_rate", number(row.rate())},
+               {"examples_per_second", number(row.examples_per_second())},
+               {"tokens_per_second", number(row.tokens_per_second())},
+               {"trained_seconds", number(row.trained_seconds())}};
+  add_gauges(row.has_gpu(), row.gpu(), json);
+  return json;
 }
 
 Json json_of(const v1::EpochDone& done) {

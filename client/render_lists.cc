@@ -1,5 +1,6 @@
 #include "client/render_lists.h"
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -115,7 +116,8 @@ std::string render_metrics(const v1::ListMetricsResponse& page) {
 
 std::string metrics_csv_header() {
   return "step,epoch,batch,batches_per_epoch,inputs,loss,accuracy,valid_loss,gradient_norm,"
-         "learning_rate,examples_per_second,tokens_per_second,trained_seconds\n";
+         "learning_rate,examples_per_second,tokens_per_second,trained_seconds,gpu_utilisation,"
+         "gpu_memory_bytes,gpu_memory_total_bytes,gpu_celsius,gpu_watts\n";
 }
 
 std::string metrics_csv(const v1::ListMetricsResponse& page) {
@@ -129,7 +131,13 @@ std::string metrics_csv(const v1::ListMetricsResponse& page) {
                                 row.rate(), row.examples_per_second(), row.tokens_per_second()}) {
       text += exact_number(number) + ",";
     }
-    text += exact_number(row.trained_seconds()) + "\n";
+    text += exact_number(row.trained_seconds());
+    for (const double number :
+         {row.gpu().utilisation(), row.gpu().memory_bytes(), row.gpu().memory_total_bytes(),
+          row.gpu().celsius(), row.gpu().watts()}) {
+      text += "," + (row.has_gpu() && std::isfinite(number) ? exact_number(number) : "");
+    }
+    text += "\n";
   }
   return text;
 }

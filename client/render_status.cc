@@ -192,6 +192,7 @@ std::string render_status(const v1::GetStatusResponse& status, const Look& look)
   text += labelled(look, "checkpoint", checkpoint_line(status, look));
   text += labelled(look, "weights' digest", neutral(status.digest()));
   text += labelled(look, "device", device_line(status));
+  text += labelled(look, "gpu", gauges_text(status.progress()));
   if (status.run().restarts() > 0) {
     text += labelled(look, "restarts", std::to_string(status.run().restarts()));
   }

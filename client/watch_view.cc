@@ -154,8 +154,10 @@ std::vector<std::string> WatchView::header(int columns, const Look& look) const 
                     time_line(status_, look));
   }
   const std::string mail = mail_line(status_);
+  const std::string gauges = gauges_text(status_.progress());
   for (const std::string& line :
        {figures_line(status_), scores_line(run), speed_line(status_),
+        gauges.empty() ? "" : "gpu " + gauges,
         status_.has_checkpoint() ? "checkpoint " + checkpoint_line(status_, look) : "",
         mail.empty() ? "" : painted(look, Ink::kYellow, "mail " + mail)}) {
     if (!line.empty()) lines.push_back(line);

@@ -152,8 +152,9 @@ void ActiveRun::kill_if_late(Clock::time_point now) {
 
 void ActiveRun::conclude(Clock::time_point now) {
   const int status = *worker_->ended();
-  const bool says_final =
-      killed_because_.empty() && WIFEXITED(status) && RestartPolicy::is_final(WEXITSTATUS(status));
+  const bool has_trained = run().step > 0 || (progress_ && progress_->step > 0);
+  const bool says_final = killed_because_.empty() && WIFEXITED(status) &&
+                          RestartPolicy::is_final(WEXITSTATUS(status), has_trained);
   if (ended_ && ended_->reason == EndReason::kAllEpochs) {
     finish(RunState::kCompleted, "all epochs are trained");
   } else if (wish_ == Wish::kStop) {

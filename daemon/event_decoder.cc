@@ -60,6 +60,16 @@ RunStarted decode(const v1::RunStarted& message) {
   return started;
 }
 
+GpuGauges decode(const v1::GpuGauges& message) {
+  GpuGauges gpu;
+  gpu.utilisation = message.utilisation();
+  gpu.memory_bytes = message.memory_bytes();
+  gpu.memory_total_bytes = message.memory_total_bytes();
+  gpu.celsius = message.celsius();
+  gpu.watts = message.watts();
+  return gpu;
+}
+
 Progress decode(const v1::Progress& message) {
   Progress progress;
   require(message.phase() >= v1::PHASE_STARTING && message.phase() <= v1::PHASE_SAVING,
@@ -74,6 +84,7 @@ Progress decode(const v1::Progress& message) {
   progress.tokens_per_second = message.tokens_per_second();
   progress.trained_seconds = message.trained_seconds();
   progress.seconds_left = message.seconds_left();
+  if (message.has_gpu()) progress.gpu = decode(message.gpu());
   require_position(progress.step, progress.epoch);
   return progress;
 }
@@ -93,6 +104,7 @@ MetricRow decode(const v1::MetricRow& message) {
   row.examples_per_second = message.examples_per_second();
   row.tokens_per_second = message.tokens_per_second();
   row.trained_seconds = message.trained_seconds();
+  if (message.has_gpu()) row.gpu = decode(message.gpu());
   require_position(row.step, row.epoch);
   return row;
 }

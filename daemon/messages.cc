@@ -1,6 +1,17 @@
 #include "daemon/messages.h"
 
 namespace traind {
+namespace {
+
+void fill(const GpuGauges& gpu, v1::GpuGauges& message) {
+  message.set_utilisation(gpu.utilisation);
+  message.set_memory_bytes(gpu.memory_bytes);
+  message.set_memory_total_bytes(gpu.memory_total_bytes);
+  message.set_celsius(gpu.celsius);
+  message.set_watts(gpu.watts);
+}
+
+}  // namespace
 
 v1::Scores to_message(const Scores& scores) {
   v1::Scores message;
@@ -46,6 +57,7 @@ v1::Progress to_message(const Progress& progress) {
   message.set_tokens_per_second(progress.tokens_per_second);
   message.set_trained_seconds(progress.trained_seconds);
   message.set_seconds_left(progress.seconds_left);
+  if (progress.gpu.known()) fill(progress.gpu, *message.mutable_gpu());
   return message;
 }
 
@@ -64,6 +76,7 @@ v1::MetricRow to_message(const MetricRow& row) {
   message.set_examples_per_second(row.examples_per_second);
   message.set_tokens_per_second(row.tokens_per_second);
   message.set_trained_seconds(row.trained_seconds);
+  if (row.gpu.known()) fill(row.gpu, *message.mutable_gpu());
   return message;
 }
 

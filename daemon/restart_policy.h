@@ -36,10 +36,12 @@ class RestartPolicy {
   // Since the last progress.
   int attempts() const noexcept { return attempts_; }
 
-  // Exit statuses after which a start cannot do better (docs/worker.md).
-  static bool is_final(int exit_status) noexcept {
+  // Exit statuses after which a start cannot do better (docs/worker.md). A device that is missing
+  // or refuses (69) ends a run that has never taken a step: there it is a matter of how the machine
+  // is set up. One that has trained lost a device that was there, for which waiting may help.
+  static bool is_final(int exit_status, bool has_trained) noexcept {
     return exit_status == 1 || exit_status == 65 || exit_status == 66 || exit_status == 76 ||
-           exit_status == 78;
+           exit_status == 78 || (exit_status == 69 && !has_trained);
   }
 
  private:

@@ -25,6 +25,7 @@ grpc::StatusCode rpc_code(ErrorKind kind) noexcept {
       return grpc::StatusCode::NOT_FOUND;
     case ErrorKind::kCancelled:
       return grpc::StatusCode::UNAVAILABLE;
+    case ErrorKind::kDeviceLost:
     case ErrorKind::kIo:
     case ErrorKind::kInternal:
       break;

@@ -73,7 +73,7 @@ void RunLedger::write(Database& db, RunRow& run, const Event& event,
   std::visit(Overloaded{[&](const RunStarted& started) {
                           const std::string config = std::move(run.started.config);
                           run.started = started;
-                          run.started.config = config;
+                          if (started.config.empty()) run.started.config = config;
                           run.epochs = started.epochs;
                           if (run.started_micros == 0) run.started_micros = now_micros;
                           set_run_started(db, run.run, started, now_micros);

@@ -153,13 +153,14 @@ void set_run_started(Database& db, std::int64_t run, const RunStarted& started,
       "train_examples = ?6, valid_examples = ?7, skipped_lines = ?8, source_vocabulary = ?9, "
       "target_vocabulary = ?10, batches_per_epoch = ?11, epochs = ?12, corpus_fingerprint = ?13, "
       "resumed_step = ?14, resumed_from = ?15, "
+      "config = CASE ?17 WHEN '' THEN config ELSE ?17 END, "
       "started_micros = CASE started_micros WHEN 0 THEN ?16 ELSE started_micros END "
       "WHERE run = ?1",
       run, started.device, started.device_name, started.device_reason, started.parameters,
       started.train_examples, started.valid_examples, started.skipped_lines,
       started.source_vocabulary, started.target_vocabulary, started.batches_per_epoch,
       started.epochs, started.corpus_fingerprint, started.resumed_step, started.resumed_from,
-      now_micros);
+      now_micros, started.config);
 }
 
 void set_run_position(Database& db, std::int64_t run, int epoch, std::int64_t step,

@@ -176,7 +176,15 @@ CREATE VIEW mail_list AS
   FROM outbox LEFT JOIN runs USING (run) ORDER BY outbox.id DESC;
 )sql";
 
-constexpr std::array kMigrations = {Migration{1, kVersion1}};
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE metrics ADD COLUMN gpu_utilisation REAL;
+ALTER TABLE metrics ADD COLUMN gpu_memory_bytes REAL;
+ALTER TABLE metrics ADD COLUMN gpu_memory_total_bytes REAL;
+ALTER TABLE metrics ADD COLUMN gpu_celsius REAL;
+ALTER TABLE metrics ADD COLUMN gpu_watts REAL;
+)sql";
+
+constexpr std::array kMigrations = {Migration{1, kVersion1}, Migration{2, kVersion2}};
 
 std::int64_t pragma(Database& db, const char* sql) {
   Query query = db.query(sql);

@@ -5,9 +5,10 @@
 namespace traind {
 namespace {
 
-#define TRAIND_METRIC_COLUMNS                                                   \
-  "step, epoch, batch, batches_per_epoch, inputs, loss, accuracy, valid_loss, " \
-  "gradient_norm, learning_rate, examples_per_second, tokens_per_second, trained_seconds"
+#define TRAIND_METRIC_COLUMNS                                                               \
+  "step, epoch, batch, batches_per_epoch, inputs, loss, accuracy, valid_loss, "             \
+  "gradient_norm, learning_rate, examples_per_second, tokens_per_second, trained_seconds, " \
+  "gpu_utilisation, gpu_memory_bytes, gpu_memory_total_bytes, gpu_celsius, gpu_watts"
 #define TRAIND_EPOCH_COLUMNS                                                           \
   "epoch, epochs, step, train_loss, valid_loss, examples, exact, character_accuracy, " \
   "corrupted, correction, copy_exact, copy_character_accuracy, best, learning_rate, "  \
@@ -28,6 +29,7 @@ MetricRow read_metric(const Query& row) {
   metric.examples_per_second = row.real(10);
   metric.tokens_per_second = row.real(11);
   metric.trained_seconds = row.real(12);
+  metric.gpu = {row.real(13), row.real(14), row.real(15), row.real(16), row.real(17)};
   return metric;
 }
 
@@ -87,10 +89,12 @@ const char* name_of(CheckpointReason reason) noexcept {
 void put_metric(Database& db, std::int64_t run, const MetricRow& row, std::int64_t now_micros) {
   db.run("INSERT OR REPLACE INTO metrics (" TRAIND_METRIC_COLUMNS
          ", run, stored_micros) "
-         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+         "?18, ?19, ?20)",
          row.step, row.epoch, row.batch, row.batches_per_epoch, row.inputs, row.loss, row.accuracy,
          row.valid_loss, row.gradient_norm, row.rate, row.examples_per_second,
-         row.tokens_per_second, row.trained_seconds, run, now_micros);
+         row.tokens_per_second, row.trained_seconds, row.gpu.utilisation, row.gpu.memory_bytes,
+         row.gpu.memory_total_bytes, row.gpu.celsius, row.gpu.watts, run, now_micros);
 }
 
 void put_epoch(Database& db, std::int64_t run, const EpochDone& epoch, std::int64_t now_micros) {

@@ -193,7 +193,8 @@ std::vector<Fact> hyperparameters_of(const Report& report) {
       std::to_string(model.embedding > 0 ? model.embedding : model.hidden);
   std::vector<Fact> facts;
   tell(facts, "Epochs", std::to_string(train.epochs));
-  tell(facts, "Batch size", std::to_string(train.batch_size));
+  tell(facts, "Batch size",
+       train.batch_size == kFitBatch ? "what fits" : std::to_string(train.batch_size));
   tell(facts, "RNN size", std::to_string(model.hidden));
   tell(facts, "Layers", std::to_string(model.layers));
   tell(facts, "Encoding embedding size", embedding);
@@ -203,6 +204,8 @@ std::vector<Fact> hyperparameters_of(const Report& report) {
   tell(facts, "Gradient norm limit", train.clip_norm > 0 ? short_number(train.clip_norm) : "none");
   tell(facts, "Bidirectional encoder", model.bidirectional ? "yes" : "no");
   tell(facts, "Attention", model.attention ? "yes" : "no");
+  // A CPU computes in float32 whatever is asked for.
+  if (report.started.device == "cuda") tell(facts, "Precision", train.precision);
   tell(facts, "Seed", std::to_string(report.run.seed));
   tell(facts, "Parameters", count_or_nothing(report.started.parameters));
   tell(facts, "Training examples", count_or_nothing(report.started.train_examples));

@@ -65,8 +65,12 @@ void check(const CheckArguments& arguments, v1::CheckReport& report) {
       checkpoint_bytes(shape_of(run, corpus->source_vocabulary(), corpus->target_vocabulary()));
   report.set_checkpoint_bytes(static_cast<std::int64_t>(bytes));
   check_space(run, bytes, arguments.folder);
-  // With "auto" there is always a device; one that was asked for by name must be there.
-  if (run.train.device != "auto") make_backend({run.train.device, 1});
+  // With "auto" there is always a device; one that was asked for by name must be there, and so must
+  // the memory that a batch is to fill.
+  if (run.train.device == "auto" && run.train.batch_size != kFitBatch) return;
+  DeviceChoice choice = choice_of(run.train);
+  choice.threads = 1;
+  check_fit(run.train, make_backend(choice).backend->info());
 }
 
 }  // namespace

@@ -33,6 +33,14 @@ v1::CheckpointReason to_proto(CheckpointReason reason) {
   return v1::CHECKPOINT_REASON_UNSPECIFIED;
 }
 
+void fill(const GpuGauges& from, v1::GpuGauges& to) {
+  to.set_utilisation(from.utilisation);
+  to.set_memory_bytes(from.memory_bytes);
+  to.set_memory_total_bytes(from.memory_total_bytes);
+  to.set_celsius(from.celsius);
+  to.set_watts(from.watts);
+}
+
 // One overload for each alternative of Event: a new one does not compile until it is told here.
 struct Filler {
   v1::WorkerEvent& out;
@@ -68,6 +76,7 @@ struct Filler {
     to->set_trained_seconds(from.trained_seconds);
     to->set_seconds_left(from.seconds_left);
     to->set_phase(to_proto(from.phase));
+    if (from.gpu.known()) fill(from.gpu, *to->mutable_gpu());
   }
 
   void operator()(const MetricRow& from) const {
@@ -85,6 +94,7 @@ struct Filler {
     to->set_examples_per_second(from.examples_per_second);
     to->set_tokens_per_second(from.tokens_per_second);
     to->set_trained_seconds(from.trained_seconds);
+    if (from.gpu.known()) fill(from.gpu, *to->mutable_gpu());
   }
 
   void operator()(const EpochDone& from) const {

@@ -6,6 +6,7 @@
 #include "model/train/trainer.h"
 #include "model/worker/commands.h"
 #include "model/worker/control_reader.h"
+#include "model/worker/gpu_gauges.h"
 #include "model/worker/pipe_sink.h"
 #include "model/worker/run_lock.h"
 
@@ -33,6 +34,7 @@ void train(const RunArguments& arguments, EventSink& events, TrainerControl& con
   TrainerOptions options;
   options.folder = folder;
   options.accept_changed_data = arguments.accept_changed_data;
+  options.open_gauges = watch_gpu;
   Trainer(run, options, events, control).run();
 }
 

@@ -7,6 +7,7 @@
 #include "model/worker/commands.h"
 #include "model/worker/console_sink.h"
 #include "model/worker/control_reader.h"
+#include "model/worker/gpu_gauges.h"
 #include "model/worker/run_lock.h"
 
 namespace traind {
@@ -21,6 +22,7 @@ int train_command(const TrainArguments& arguments) {
   TrainerOptions options;
   options.folder.path = arguments.folder.empty() ? run.name : arguments.folder;
   options.accept_changed_data = arguments.accept_changed_data;
+  options.open_gauges = watch_gpu;
   make_folders(options.folder.path);
   // In the foreground a person waits: nobody else's lock is waited for.
   const RunLock lock(options.folder.lock_file(), std::chrono::seconds(0), [] {});

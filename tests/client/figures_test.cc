@@ -89,5 +89,22 @@ TEST(Figures, APreemptedRunHasNotEnded) {
   EXPECT_TRUE(has_ended(v1::RUN_STATE_COMPLETED));
 }
 
+TEST(Figures, GaugesSayWhatIsKnown) {
+  const double unknown = std::nan("");
+  v1::Progress progress;
+  EXPECT_EQ(gauges_text(progress), "");
+  v1::GpuGauges& gpu = *progress.mutable_gpu();
+  EXPECT_EQ(gauges_text(progress), "0 % busy, 0 B of 0 B, 0 C, 0 W");
+  gpu.set_utilisation(unknown);
+  gpu.set_memory_bytes(31.2e9);
+  gpu.set_memory_total_bytes(150.7e9);
+  gpu.set_celsius(unknown);
+  gpu.set_watts(412.5);
+  EXPECT_EQ(gauges_text(progress), "31.2 GB of 150.7 GB, 412 W");
+  gpu.set_memory_bytes(1e300);
+  gpu.set_watts(HUGE_VAL);
+  EXPECT_EQ(gauges_text(progress), "1000000000.0 GB of 150.7 GB");
+}
+
 }  // namespace
 }  // namespace traind

@@ -44,6 +44,22 @@ TEST(JsonOf, ProgressAndHeartbeatsAreNotTold) {
   EXPECT_TRUE(json_of(heartbeat).is_null());
 }
 
+TEST(JsonOf, GaugesAreNumbersOnAGpuAndNullElsewhere) {
+  v1::GetStatusResponse status = test::gpu_status();
+  Json progress = json_of(status)["progress"];
+  EXPECT_EQ(progress["gpu_utilisation"], 0.87);
+  EXPECT_EQ(progress["gpu_memory_bytes"], 31.2e9);
+  EXPECT_EQ(progress["gpu_memory_total_bytes"], 150.7e9);
+  EXPECT_EQ(progress["gpu_celsius"], 61);
+  EXPECT_EQ(progress["gpu_watts"], 412.5);
+  status.mutable_progress()->mutable_gpu()->set_watts(std::nan(""));
+  EXPECT_TRUE(json_of(status)["progress"]["gpu_watts"].is_null());
+  v1::MetricRow row;
+  *row.mutable_gpu() = status.progress().gpu();
+  EXPECT_EQ(json_of(row)["gpu_celsius"], 61);
+  EXPECT_TRUE(json_of(v1::MetricRow())["gpu_celsius"].is_null());
+}
+
 TEST(JsonOf, NumbersAreNumbersToTheLastDigit) {
   v1::MetricRow row;
   row.set_step(9007199254740993);

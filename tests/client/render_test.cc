@@ -58,6 +58,12 @@ TEST_F(RenderTest, StatusOfARunningRun) {
   expect_golden("status_running_ascii.txt", render_status(test::running_status(), ascii()));
 }
 
+TEST_F(RenderTest, StatusOnAGpu) {
+  expect_golden("status_gpu.txt", render_status(test::gpu_status(), terminal()));
+  const WatchView view(test::gpu_status(), "unix:/run/traind/traind.sock");
+  EXPECT_NE(frame_text(view, {80, 12}, terminal()).find("\ngpu 87 % busy, "), std::string::npos);
+}
+
 TEST_F(RenderTest, StatusInEveryOtherState) {
   expect_golden("status_queued.txt", render_status(test::queued_status(), terminal()));
   expect_golden("status_failed.txt", render_status(test::failed_status(), terminal()));

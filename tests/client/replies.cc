@@ -177,6 +177,20 @@ v1::GetStatusResponse running_status() {
   return status;
 }
 
+v1::GetStatusResponse gpu_status() {
+  v1::GetStatusResponse status = running_status();
+  status.set_device("cuda");
+  status.set_device_name("NVIDIA H200");
+  status.set_device_reason("auto: a CUDA device was found");
+  v1::GpuGauges& gpu = *status.mutable_progress()->mutable_gpu();
+  gpu.set_utilisation(0.87);
+  gpu.set_memory_bytes(31.2e9);
+  gpu.set_memory_total_bytes(150.7e9);
+  gpu.set_celsius(61);
+  gpu.set_watts(412.5);
+  return status;
+}
+
 v1::GetStatusResponse queued_status() {
   v1::GetStatusResponse status;
   v1::Run& run = *status.mutable_run();

@@ -155,7 +155,9 @@ TEST(Store, OpensADatabaseOfVersionOneWithAllThatIsInIt) {
   EXPECT_EQ(run.started.device_name, "A processor");
   EXPECT_EQ(store.read([&](Database& db) { return epochs_of(db, run.run); }).at(0).samples.size(),
             1u);
-  EXPECT_EQ(store.read([&](Database& db) { return metrics_after(db, run.run, 0, 9); }).size(), 2u);
+  const auto rows = store.read([&](Database& db) { return metrics_after(db, run.run, 0, 9); });
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_FALSE(rows[0].gpu.known());
   EXPECT_GT(add_run(store, "next"), run.run);
 }
 
@@ -276,6 +278,45 @@ TEST(RunRows, WhatWasInterruptedGoesBeforeTheQueue) {
     names.push_back(run.name);
   }
   EXPECT_THAT(names, ElementsAre("c", "a", "d"));
+}
+
+TEST(TrainingRows, KeepTheGaugesOfAGpuAndNullForWhatIsNotKnown) {
+  const Scratch scratch;
+  Store store(scratch / "traind.db");
+  const std::int64_t run = add_run(store, "a");
+  MetricRow row;
+  row.step = 1;
+  row.gpu = {0.87, 40e9, 150e9, 61, GpuGauges::kUnknown};
+  MetricRow on_cpu;
+  on_cpu.step = 2;
+  store.write([&](Database& db) {
+    put_metric(db, run, row, 1);
+    put_metric(db, run, on_cpu, 1);
+  });
+  const auto rows = store.read([&](Database& db) { return metrics_after(db, run, 0, 9); });
+  EXPECT_EQ(rows.at(0).gpu.utilisation, 0.87);
+  EXPECT_EQ(rows.at(0).gpu.memory_bytes, 40e9);
+  EXPECT_EQ(rows.at(0).gpu.memory_total_bytes, 150e9);
+  EXPECT_EQ(rows.at(0).gpu.celsius, 61);
+  EXPECT_FALSE(rows.at(1).gpu.known());
+  EXPECT_EQ(count(store, "SELECT count(*) FROM metric_list WHERE gpu_watts IS NULL"), 2);
+  EXPECT_EQ(count(store, "SELECT count(*) FROM metric_list WHERE gpu_celsius = 61"), 1);
+}
+
+TEST(RunRows, AStartThatKnowsMoreThanTheCheckIsBelieved) {
+  const Scratch scratch;
+  Store store(scratch / "traind.db");
+  const std::int64_t run = add_run(store, "a");
+  const auto config = [&] {
+    return store.read([&](Database& db) { return run_by_number(db, run)->started.config; });
+  };
+  const std::string checked = config();
+  RunStarted started;
+  store.write([&](Database& db) { set_run_started(db, run, started, 1); });
+  EXPECT_EQ(config(), checked);
+  started.config = "[train]\nbatch_size = 512\n";
+  store.write([&](Database& db) { set_run_started(db, run, started, 1); });
+  EXPECT_EQ(config(), started.config);
 }
 
 TEST(TrainingRows, OnlyTheNewestBestCheckpointIsTheBest) {

@@ -177,6 +177,57 @@ TEST_F(SupervisorTest, DoesNotRepeatWhatCannotBeBetter) {
   EXPECT_EQ(row(other).restarts, 1);
 }
 
+TEST_F(SupervisorTest, ADeviceThatIsNotThereEndsARunBeforeItsFirstStep) {
+  boot();
+  const std::int64_t early = start("a", "#! fail device 69");
+  ASSERT_TRUE(comes_to(early, RunState::kFailed));
+  EXPECT_EQ(row(early).restarts, 0);
+  EXPECT_EQ(row(early).reason, "device: it cannot be done");
+  const std::int64_t at_once = start("b", "#! started; progress 0; fail device 69");
+  ASSERT_TRUE(comes_to(at_once, RunState::kFailed));
+  EXPECT_EQ(row(at_once).restarts, 0);
+  EXPECT_THAT(mails(), ElementsAre("failure", "start", "failure"));
+}
+
+TEST_F(SupervisorTest, ARunThatHasTrainedWaitsForItsDevice) {
+  boot();
+  const std::int64_t run = start("a",
+                                 "#! started; rows 3; fail device 69\n#! fail device 69\n"
+                                 "#! started; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(row(run).restarts, 2);
+  const std::int64_t between_rows =
+      start("b", "#! started; progress 7; fail device 69\n#! started; end");
+  ASSERT_TRUE(comes_to(between_rows, RunState::kCompleted)) << row(between_rows).reason;
+  EXPECT_EQ(row(between_rows).restarts, 1);
+  const std::int64_t never = start("c", "#! started; rows 1; fail device 69");
+  ASSERT_TRUE(comes_to(never, RunState::kFailed));
+  EXPECT_THAT(row(never).reason, HasSubstr("given up after 3 restarts"));
+}
+
+// Even at the very beginning: the next process has a device again.
+TEST_F(SupervisorTest, StartsAWorkerAgainThatLostItsDeviceAndSaysWhy) {
+  boot();
+  const std::int64_t run = start("a",
+                                 "#! started; rows 2; checkpoint 2; fail device_lost 75\n"
+                                 "#! fail device_lost 75\n#! started; rows 3; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_EQ(row(run).restarts, 2);
+  EXPECT_THAT(mails(), ElementsAre("start", "restart", "end"));
+  std::vector<std::string> told;
+  for (const auto& event :
+       store_.read([&](Database& db) { return events_after(db, run, 0, 999); })) {
+    v1::WatchRunResponse message;
+    message.ParseFromString(event.payload);
+    if (message.has_state_change()) told.push_back(message.state_change().reason());
+  }
+  EXPECT_THAT(told, ::testing::Contains(StartsWith("device_lost: it cannot be done; it is started "
+                                                   "again in")));
+  const auto restart = store_.read([&](Database& db) { return list_mails(db, 100); }).at(1);
+  ASSERT_EQ(restart.kind, "restart");
+  EXPECT_THAT(restart.subject, HasSubstr("device_lost: it cannot be done"));
+}
+
 TEST_F(SupervisorTest, AnEndWithoutAWordIsACrash) {
   boot();
   const std::int64_t run = start("a", "#! started; exit 0\n#! started; end");

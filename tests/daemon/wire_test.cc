@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "daemon/frames.h"
 #include "daemon/logging.h"
@@ -50,6 +52,28 @@ TEST(EventDecoder, KeepsEveryFieldOfAMetricRow) {
       decode_event(event([&](auto& message) { *message.mutable_metric_row() = to_message(row); }));
   EXPECT_EQ(to_message(std::get<MetricRow>(decoded)).SerializeAsString(),
             to_message(row).SerializeAsString());
+}
+
+TEST(EventDecoder, KeepsEveryGaugeOfAGpuAndInventsNone) {
+  MetricRow row;
+  row.gpu = {0.87, 40e9, 150e9, GpuGauges::kUnknown, 412.5};
+  Progress progress;
+  progress.gpu = row.gpu;
+  const auto journey = [](const auto& from, auto field) {
+    v1::WorkerEvent message;
+    *(message.*field)() = to_message(from);
+    return std::get<std::decay_t<decltype(from)>>(decode_event(message.SerializeAsString()));
+  };
+  for (const GpuGauges& gpu : {journey(row, &v1::WorkerEvent::mutable_metric_row).gpu,
+                               journey(progress, &v1::WorkerEvent::mutable_progress).gpu}) {
+    EXPECT_EQ(gpu.utilisation, 0.87);
+    EXPECT_EQ(gpu.memory_bytes, 40e9);
+    EXPECT_EQ(gpu.memory_total_bytes, 150e9);
+    EXPECT_TRUE(std::isnan(gpu.celsius));
+    EXPECT_EQ(gpu.watts, 412.5);
+  }
+  EXPECT_FALSE(journey(MetricRow{}, &v1::WorkerEvent::mutable_metric_row).gpu.known());
+  EXPECT_FALSE(journey(Progress{}, &v1::WorkerEvent::mutable_progress).gpu.known());
 }
 
 TEST(EventDecoder, KeepsEveryFieldOfAnEpoch) {
@@ -125,6 +149,8 @@ TEST(RpcError, EveryKindHasItsCode) {
   EXPECT_EQ(rpc_code(ErrorKind::kNoSpace), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(rpc_code(ErrorKind::kCancelled), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(rpc_code(ErrorKind::kInternal), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(rpc_code(ErrorKind::kDevice), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(rpc_code(ErrorKind::kDeviceLost), grpc::StatusCode::INTERNAL);
   EXPECT_LT(rpc_status(Error(ErrorKind::kIo, std::string(100'000, 'x'))).error_message().size(),
             3000u);
 }

@@ -1,5 +1,6 @@
 """What cannot work is refused at once, with the reason; what can waits its turn."""
 
+import os
 import unittest
 
 from machine import MachineTest
@@ -47,6 +48,18 @@ class RefusalTest(MachineTest):
 
         path.write_text(good, encoding="utf-8")
         machine.told("start", str(path))
+
+    def test_a_device_that_is_not_there_is_refused_with_what_to_do(self):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the machine may have a GPU
+        self.addCleanup(os.environ.pop, "CUDA_VISIBLE_DEVICES")
+        machine = self.machine().boot()
+        path = machine.write_run()
+        good = path.read_text(encoding="utf-8")
+        path.write_text(good.replace("threads = 1", 'device = "cuda"'), encoding="utf-8")
+        self.assertIn('device "cuda": ', self.refusal(machine, path))
+
+        path.write_text(good.replace("batch_size = 16", 'batch_size = "fit"'), encoding="utf-8")
+        self.assertIn("give a number", self.refusal(machine, path))
 
     def test_runs_wait_their_turn_and_the_queue_outlives_the_daemon(self):
         machine = self.machine().boot()

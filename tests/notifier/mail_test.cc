@@ -82,6 +82,29 @@ TEST(MailText, HasTheResultLinesOfTheBlogPost) {
   EXPECT_THAT(text, HasSubstr("\nCurrent accuracy = 70.4%\n"));
 }
 
+TEST(MailText, SaysOnWhichDeviceARunStartsAndWhy) {
+  Report report = sample_report(ReportKind::kStart);
+  report.started.device = "cpu";
+  report.started.device_name = "A processor (8 threads)";
+  report.started.device_reason = "auto: no NVIDIA driver is installed";
+  const Mail mail = compose_mail(report);
+  EXPECT_THAT(mail.subject, HasSubstr("on cpu"));
+  for (const std::string& body : {mail.text, mail.html}) {
+    EXPECT_THAT(body, HasSubstr("cpu (A processor (8 threads))"));
+    EXPECT_THAT(body, HasSubstr("Why this device"));
+    EXPECT_THAT(body, HasSubstr("auto: no NVIDIA driver is installed"));
+    EXPECT_THAT(body, Not(HasSubstr("Precision")));
+  }
+}
+
+TEST(MailText, NamesABatchThatIsStillToBeFound) {
+  Report report = sample_report(ReportKind::kStart);
+  report.run.train.batch_size = kFitBatch;
+  report.run.train.precision = "bf16";
+  EXPECT_THAT(compose_mail(report).text, HasSubstr("Batch size               what fits\n"));
+  EXPECT_THAT(compose_mail(report).text, HasSubstr("Precision                bf16\n"));
+}
+
 TEST(MailText, ShowsFirstAndLastRowsOnly) {
   Report report = sample_report(ReportKind::kEpoch);
   report.rows.resize(10);

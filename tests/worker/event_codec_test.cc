@@ -33,16 +33,26 @@ TEST(EventCodec, TellsAllOfRunStarted) {
 }
 
 TEST(EventCodec, TellsAllOfProgress) {
-  const auto message = to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  const auto message =
+      to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9, {1, 2, 3, 4, 5}});
   EXPECT_EQ(unset_fields(message.progress()), kNone);
   EXPECT_EQ(message.progress().phase(), v1::PHASE_SAVING);
   EXPECT_EQ(message.progress().seconds_left(), 9);
+  EXPECT_EQ(unset_fields(message.progress().gpu()), kNone);
 }
 
 TEST(EventCodec, TellsAllOfMetricRow) {
-  const auto message = to_proto(MetricRow{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
+  const auto message =
+      to_proto(MetricRow{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, {1, 2, 3, 4, 5}});
   EXPECT_EQ(unset_fields(message.metric_row()), kNone);
   EXPECT_EQ(message.metric_row().valid_loss(), 8);
+  EXPECT_EQ(message.metric_row().gpu().memory_bytes(), 2);
+  EXPECT_EQ(unset_fields(message.metric_row().gpu()), kNone);
+}
+
+TEST(EventCodec, TellsNoGaugesWithoutAGpu) {
+  EXPECT_FALSE(to_proto(Progress{}).progress().has_gpu());
+  EXPECT_FALSE(to_proto(MetricRow{}).metric_row().has_gpu());
 }
 
 TEST(EventCodec, TellsAllOfEpochDone) {

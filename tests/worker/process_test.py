@@ -20,6 +20,9 @@ subprocess.run(["protoc", "-I", PROTO, "--python_out", GENERATED.name,
 sys.path.insert(0, GENERATED.name)
 from traind.v1 import worker_pb2  # noqa: E402
 
+# The machine may have a GPU; what is said here of its absence must hold there too.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 PATIENCE = 60  # seconds that any single thing may take here
 
 
@@ -139,12 +142,32 @@ class ProcessTest(unittest.TestCase):
         for text, kind, words in [
                 (self.run_toml("laerning_rate = 1\n"), "config", "did you mean 'learning_rate'"),
                 (self.run_toml().replace("pairs", "nothing"), "not_found", "nothing.tsv"),
-                (self.run_toml('device = "cuda"\n'), "device", "CUDA"),
+                (self.run_toml('device = "cuda"\n'), "device", 'device "cuda": '),
+                (self.run_toml('device = "cpu"\n').replace("batch_size = 16",
+                                                          'batch_size = "fit"'),
+                 "config", "memory is not what limits a batch; give a number"),
                 ("x = [", "config", "run.toml:1"),
                 (self.run_toml("[model2]\n"), "config", "unknown table")]:
             report = self.check(text)
             self.assertEqual(report.kind, kind, report.message)
             self.assertIn(words, report.message)
+
+    # The check refuses it; the device may be gone when the run's turn comes.
+    def test_a_device_that_is_not_there_has_its_own_exit_status(self):
+        with open(self.folder + "/run.toml", "w", encoding="utf-8") as out:
+            out.write(self.run_toml('device = "cuda"\n').replace(
+                "pairs.tsv", self.scratch.name + "/pairs.tsv"))
+        refusal = self.check(self.run_toml('device = "cuda"\n')).message
+        worker = Worker(self.folder)
+        self.addCleanup(worker.close)
+        failed = worker.until("run_failed")
+        self.assertEqual((failed.kind, failed.message), ("device", refusal))
+        self.assertEqual(worker.process.wait(PATIENCE), 69)
+
+    def test_gauges_are_not_told_without_a_gpu(self):
+        worker = self.start()
+        row = worker.until("metric_row")
+        self.assertFalse(row.HasField("gpu"))
 
     def test_check_refuses_a_bad_line_by_its_number(self):
         self.write("pairs.tsv", "a\tb\nno tab here\n")
