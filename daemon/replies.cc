@@ -18,7 +18,9 @@ int page_size(int asked, int usual, int most) {
   return asked == 0 ? usual : std::min(asked, most);
 }
 
-v1::Run to_reply(Database& db, const RunRow& run, const std::optional<BoardEntry>& entry) {
+}  // namespace
+
+v1::Run stored_run(Database& db, const RunRow& run) {
   v1::Run reply;
   reply.set_id(run.id);
   reply.set_name(run.name);
@@ -27,9 +29,9 @@ v1::Run to_reply(Database& db, const RunRow& run, const std::optional<BoardEntry
   reply.set_created_micros(run.created_micros);
   reply.set_started_micros(run.started_micros);
   reply.set_finished_micros(run.finished_micros);
-  reply.set_epoch(entry ? entry->progress.epoch : run.epoch);
+  reply.set_epoch(run.epoch);
   reply.set_epochs(run.epochs);
-  reply.set_step(entry ? std::max(entry->progress.step, run.step) : run.step);
+  reply.set_step(run.step);
   reply.set_restarts(run.restarts);
   if (const auto epoch = newest_epoch(db, run.run)) {
     reply.set_valid_loss(epoch->valid_loss);
@@ -39,47 +41,16 @@ v1::Run to_reply(Database& db, const RunRow& run, const std::optional<BoardEntry
   return reply;
 }
 
-void add_checkpoints(Database& db, const RunRow& run, v1::GetStatusResponse& response) {
-  const auto kept = checkpoints_of(db, run.run);
-  if (kept.empty()) return;
-  *response.mutable_checkpoint() = checkpoint_reply(kept.front());
-  response.set_digest(kept.front().saved.digest);
-  const auto best = std::find_if(kept.begin(), kept.end(),
-                                 [](const CheckpointRow& row) { return row.saved.best; });
-  if (best != kept.end()) *response.mutable_best_checkpoint() = checkpoint_reply(*best);
-}
-
-void add_numbers(Database& db, const RunRow& run, const std::optional<BoardEntry>& entry,
-                 v1::GetStatusResponse& response) {
-  if (const auto row = newest_metric(db, run.run)) {
-    response.set_loss(row->loss);
-    response.set_accuracy(row->accuracy);
-    response.set_loss_known(std::isfinite(row->loss));
-    response.set_learning_rate(row->rate);
-  }
-  response.set_trained_seconds(run.trained_seconds);
-  response.set_seconds_left(-1);
+void add_progress(const std::optional<BoardEntry>& entry, v1::Run& run) {
   if (!entry) return;
-  *response.mutable_progress() = to_message(entry->progress);
-  response.set_trained_seconds(std::max(run.trained_seconds, entry->progress.trained_seconds));
-  response.set_seconds_left(entry->progress.seconds_left);
-  if (entry->progress.seconds_left >= 0) {
-    response.set_finish_micros(entry->time_micros +
-                               static_cast<std::int64_t>(entry->progress.seconds_left * 1e6));
-  }
+  run.set_epoch(entry->progress.epoch);
+  run.set_step(std::max(entry->progress.step, run.step()));
 }
-
-void add_mails(Database& db, v1::GetStatusResponse& response) {
-  const OutboxCounts mails = count_mails(db);
-  response.set_mails_waiting(mails.waiting);
-  response.set_mails_dead(mails.dead);
-  response.set_mail_error(mails.error);
-}
-
-}  // namespace
 
 v1::Run run_reply(const ReplySources& from, const RunRow& run) {
-  return from.store.read([&](Database& db) { return to_reply(db, run, from.board.get(run.run)); });
+  v1::Run reply = from.store.read([&](Database& db) { return stored_run(db, run); });
+  add_progress(from.board.get(run.run), reply);
+  return reply;
 }
 
 v1::Checkpoint checkpoint_reply(const CheckpointRow& row) {
@@ -130,32 +101,10 @@ void reply(const ReplySources& from, const v1::ListRunsRequest& request,
         response.set_next_page_token(std::to_string(before));
         return;
       }
-      *response.add_runs() = to_reply(db, run, from.board.get(run.run));
+      *response.add_runs() = stored_run(db, run);
+      add_progress(from.board.get(run.run), *response.mutable_runs(response.runs_size() - 1));
       before = run.run;
     }
-  });
-}
-
-void reply(const ReplySources& from, const v1::GetStatusRequest& request,
-           v1::GetStatusResponse& response) {
-  from.store.read([&](Database& db) {
-    const RunRow run = find_run(db, request.run());
-    const auto entry = from.board.get(run.run);
-    *response.mutable_run() = to_reply(db, run, entry);
-    add_numbers(db, run, entry, response);
-    add_checkpoints(db, run, response);
-    add_mails(db, response);
-    response.set_device(run.started.device);
-    response.set_device_name(run.started.device_name);
-    response.set_device_reason(run.started.device_reason);
-    response.set_parameters(run.started.parameters);
-    response.set_train_examples(run.started.train_examples);
-    response.set_valid_examples(run.started.valid_examples);
-    response.set_config(run.started.config);
-    response.set_run_folder(from.config.run_folder(run.id));
-    response.set_worker_log(response.run_folder() + "/worker.log");
-    response.set_last_sequence(last_sequence(db, run.run));
-    response.set_now_micros(unix_micros());
   });
 }
 

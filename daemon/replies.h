@@ -21,14 +21,15 @@ struct ReplySources {
   const StatusBoard& board;
 };
 
+// A run as the database has it, and what its worker has told since.
+v1::Run stored_run(Database& db, const RunRow& run);
+void add_progress(const std::optional<BoardEntry>& entry, v1::Run& run);
 v1::Run run_reply(const ReplySources& from, const RunRow& run);
 v1::Checkpoint checkpoint_reply(const CheckpointRow& row);
 v1::Mail mail_reply(const OutboxRow& mail);
 
 void reply(const ReplySources& from, const v1::ListRunsRequest& request,
            v1::ListRunsResponse& response);
-void reply(const ReplySources& from, const v1::GetStatusRequest& request,
-           v1::GetStatusResponse& response);
 void reply(const ReplySources& from, const v1::ListMetricsRequest& request,
            v1::ListMetricsResponse& response);
 void reply(const ReplySources& from, const v1::ListEpochsRequest& request,

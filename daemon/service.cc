@@ -73,6 +73,7 @@ grpc::ServerWriteReactor<Response>* stream(const Make& make) {
 TrainingService::TrainingService(const Parts& parts)
     : parts_(parts),
       sources_{parts.config, parts.store, parts.board},
+      status_(sources_),
       starter_(parts.config, parts.store, parts.supervisor),
       started_micros_(unix_micros()) {}
 
@@ -123,7 +124,7 @@ grpc::ServerUnaryReactor* TrainingService::ListRuns(Context* context,
 grpc::ServerUnaryReactor* TrainingService::GetStatus(Context* context,
                                                      const v1::GetStatusRequest* request,
                                                      v1::GetStatusResponse* response) {
-  return answer_by_reply(context, request, response);
+  return answer(context, [&] { status_.reply(*request, *response); });
 }
 
 grpc::ServerWriteReactor<v1::WatchRunResponse>* TrainingService::WatchRun(

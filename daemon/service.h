@@ -12,6 +12,7 @@
 #include "daemon/mailer.h"
 #include "daemon/replies.h"
 #include "daemon/run_starter.h"
+#include "daemon/status_replies.h"
 #include "daemon/stream_pump.h"
 #include "daemon/supervisor.h"
 #include "traind/v1/training.grpc.pb.h"
@@ -64,6 +65,7 @@ class TrainingService final : public v1::TrainingService::CallbackService {
 
   const Parts parts_;
   const ReplySources sources_;
+  const StatusReplies status_;
   const RunStarter starter_;
   const std::int64_t started_micros_;
 };

@@ -5,6 +5,8 @@
 // two connections write or checkpoint at once: here only one ever does.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,12 +33,17 @@ class Store {
     if constexpr (std::is_void_v<decltype(work(writer_))>) {
       work(writer_);
       transaction.commit();
+      ++changes_;
     } else {
       auto result = work(writer_);
       transaction.commit();
+      ++changes_;
       return result;
     }
   }
+
+  // Grows with every write(), before it returns. Nobody else writes to the file.
+  std::uint64_t changes() const noexcept { return changes_.load(); }
 
   // Runs `work(Database&)` on one unchanging state of the database.
   template <typename Work>
@@ -61,6 +68,7 @@ class Store {
   const std::string path_;
   std::mutex write_mutex_;
   Database writer_;  // guarded by write_mutex_
+  std::atomic<std::uint64_t> changes_{0};
   mutable std::mutex readers_mutex_;
   mutable std::vector<std::unique_ptr<Database>> idle_readers_;  // guarded by readers_mutex_
 };
