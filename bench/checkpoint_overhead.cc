@@ -111,8 +111,10 @@ class Training {
       }
     }
     request.row_size = 3 * row;
-    request.copy = [this, row](std::span<float> rows) {
-      model_.save(rows.subspan(0, row), rows.subspan(row, row), rows.subspan(2 * row, row));
+    request.snapshot = [this] {
+      snapshot_.reset();
+      snapshot_ = model_.snapshot();
+      return [this] { return snapshot_->wait(); };
     };
     return request;
   }
@@ -126,6 +128,7 @@ class Training {
   const Options options_;
   ChosenBackend device_;
   Seq2seq model_;
+  std::unique_ptr<Snapshot> snapshot_;
   std::vector<std::int32_t> ids_;
   std::vector<std::int32_t> lengths_;
   std::filesystem::path folder_;

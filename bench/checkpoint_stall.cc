@@ -1,22 +1,17 @@
 // How long training stands still for a checkpoint, and how long until it is durable: 103 MB, which
-// are the weights and both moments of 8.57 million parameters. The stall is all of submit(), with
-// one or two threads in place of the backend, copying through the cache (memcpy) or past it.
-// Figures as JSON to stdout.
+// are the weights and both moments of 8.57 million parameters. The stall is all of submit(), which
+// takes the CPU backend's snapshot with one thread and with two. Figures as JSON to stdout.
 //
 // usage: checkpoint_stall [--quick] [--folder FOLDER]
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
-
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
+#include "model/backend/backend.h"
 #include "model/base/error.h"
 #include "model/base/files.h"
 #include "model/checkpoint/store.h"
@@ -37,77 +32,41 @@ struct Figures {
   std::vector<double> writes;
 };
 
-struct Copy {
-  const char* name;
-  std::size_t threads;
-  void (*copy)(float* to, const float* from, std::size_t floats);
-};
-
-void copy_through_cache(float* to, const float* from, std::size_t floats) {
-  std::memcpy(to, from, floats * sizeof(float));
-}
-
-// Writing past the cache saves reading what is about to be overwritten. `to` is aligned to 64
-// bytes.
-void copy_past_cache(float* to, const float* from, std::size_t floats) {
-#ifdef __SSE2__
-  constexpr std::size_t kWord = sizeof(__m128) / sizeof(float);
-  const std::size_t streamed = floats / kWord * kWord;
-  for (std::size_t i = 0; i < streamed; i += kWord) {
-    _mm_stream_ps(to + i, _mm_loadu_ps(from + i));
-  }
-  _mm_sfence();
-  copy_through_cache(to + streamed, from + streamed, floats - streamed);
-#else
-  copy_through_cache(to, from, floats);
-#endif
-}
-
-constexpr Copy kCopies[] = {{"memcpy", 1, copy_through_cache},
-                            {"memcpy", 2, copy_through_cache},
-                            {"streamed", 1, copy_past_cache},
-                            {"streamed", 2, copy_past_cache}};
-
-void copy_with_threads(std::span<const float> from, std::span<float> to, const Copy& how) {
-  constexpr std::size_t kLine = 16;  // floats in 64 bytes: shares start on a line of the cache
-  const std::size_t share = (from.size() / how.threads / kLine + 1) * kLine;
-  const auto copy_share = [&](std::size_t index) {
-    const std::size_t begin = std::min(index * share, from.size());
-    const std::size_t end = std::min(begin + share, from.size());
-    how.copy(to.data() + begin, from.data() + begin, end - begin);
-  };
-  std::vector<std::thread> others;
-  for (std::size_t index = 1; index < how.threads; ++index) others.emplace_back(copy_share, index);
-  copy_share(0);
-  for (std::thread& other : others) other.join();
-}
-
 // As many tensors as a model of two layers has, times three for the moments.
-SaveRequest request_of(std::int64_t step, std::span<const float> state, const Copy& how) {
+SaveRequest request_of(std::int64_t step, Backend& backend, const Tensor& state,
+                       std::unique_ptr<Snapshot>& snapshot) {
   constexpr std::size_t kTensors = 60;
   SaveRequest request;
   request.step = step;
   request.keep = 2;
-  request.row_size = state.size();
-  const std::size_t share = state.size() / kTensors;
+  request.row_size = state.size;
+  const std::size_t share = state.size / kTensors;
   for (std::size_t i = 0; i < kTensors; ++i) {
-    const std::size_t size = i + 1 < kTensors ? share : state.size() - i * share;
+    const std::size_t size = i + 1 < kTensors ? share : state.size - i * share;
     request.tensors.push_back({"tensor." + std::to_string(i),
                                {static_cast<std::int64_t>(size)},
                                i * share,
                                i < kTensors / 3});
   }
-  request.copy = [=](std::span<float> row) { copy_with_threads(state, row, how); };
+  request.snapshot = [&] {
+    snapshot.reset();
+    snapshot = backend.snapshot({&state, 1});
+    return [&] { return snapshot->wait(); };
+  };
   return request;
 }
 
-Figures measure(const Options& options, std::span<const float> state, const Copy& how) {
+Figures measure(const Options& options, int threads) {
   std::filesystem::remove_all(options.folder);
+  const std::unique_ptr<Backend> backend = make_backend({"cpu", threads}).backend;
+  const std::unique_ptr<Buffer> state = backend->allocate(3 * options.parameters);
+  backend->write(state->tensor(), std::vector<float>(state->tensor().size, 1.0f));
   CheckpointStore store(posix_files(), options.folder);
+  std::unique_ptr<Snapshot> snapshot;
   CheckpointWriter writer(store);
   Figures figures;
   for (int step = 0; step <= options.saves; ++step) {
-    writer.submit(request_of(step, state, how), true);
+    writer.submit(request_of(step, *backend, state->tensor(), snapshot), true);
     const SaveResult result = writer.wait().value();
     if (result.error) throw Error(*result.error);
     if (step == 0) {
@@ -123,13 +82,13 @@ Figures measure(const Options& options, std::span<const float> state, const Copy
   return figures;
 }
 
-void print(const Figures& figures, const Copy& how) {
+void print(const Figures& figures, int threads) {
   const std::size_t middle = figures.stalls.size() / 2;
   std::printf(
-      "    {\"copy\": \"%s\", \"threads\": %zu, \"first_stall_ms\": %.2f, \"stall_ms\": "
+      "    {\"threads\": %d, \"first_stall_ms\": %.2f, \"stall_ms\": "
       "{\"min\": %.2f, \"median\": %.2f, \"max\": %.2f}, \"durable_ms\": {\"median\": %.1f, "
       "\"max\": %.1f}}",
-      how.name, how.threads, figures.first_stall * 1e3, figures.stalls.front() * 1e3,
+      threads, figures.first_stall * 1e3, figures.stalls.front() * 1e3,
       figures.stalls[middle] * 1e3, figures.stalls.back() * 1e3, figures.writes[middle] * 1e3,
       figures.writes.back() * 1e3);
 }
@@ -155,13 +114,12 @@ int run(int count, char** arguments) {
     std::fputs("usage: checkpoint_stall [--quick] [--folder FOLDER]\n", stderr);
     return 2;
   }
-  const std::vector<float> state(3 * options.parameters, 1.0f);
   std::printf("{\n  \"bench\": \"checkpoint_stall\",\n  \"bytes\": %zu,\n  \"saves\": %d,\n",
-              state.size() * sizeof(float), options.saves);
-  std::printf("  \"copies\": [\n");
-  for (const Copy& how : kCopies) {
-    print(measure(options, state, how), how);
-    std::printf("%s\n", &how == std::end(kCopies) - 1 ? "" : ",");
+              3 * options.parameters * sizeof(float), options.saves);
+  std::printf("  \"snapshots\": [\n");
+  for (const int threads : {1, 2}) {
+    print(measure(options, threads), threads);
+    std::printf("%s\n", threads == 2 ? "" : ",");
   }
   std::printf("  ]\n}\n");
   return 0;
