@@ -182,7 +182,7 @@ void Backward::embedding_gradient() {
 
 std::size_t staged_bytes(const StackSize& size) {
   return sizeof(std::int32_t) *
-             (size.places() + size.batch + 2 * most_words(size.places(), size.words) +
+             (size.places() + size.batch + std::size_t{2} * most_words(size.places(), size.words) +
               most_pieces(size.places(), size.words) + 8) +
          sizeof(DropoutKey);
 }

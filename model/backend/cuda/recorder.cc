@@ -58,6 +58,11 @@ void Recorder::identify(const char* what, const void* bytes, std::size_t count) 
   identity_ = xxh64(bytes, count, identity_);
 }
 
+void Recorder::identify_address(const char* what, const void* address) {
+  const auto number = reinterpret_cast<std::uintptr_t>(address);
+  identify(what, &number, sizeof number);
+}
+
 void Recorder::multiply(Product product) {
   clear_padding(product);
   identify("multiply", &product, sizeof product);
@@ -65,14 +70,14 @@ void Recorder::multiply(Product product) {
 }
 
 void Recorder::zero(void* at, std::size_t bytes) {
-  identify("zero", &at, sizeof at);
+  identify_address("zero", at);
   identify("zero", &bytes, sizeof bytes);
   work_.push_back([at, bytes](Device& device) { device.zero(at, bytes); });
 }
 
 void Recorder::forward(const Layer& layer, const LayerForward& call) {
   const Layer* const which = &layer;
-  identify("forward", &which, sizeof which);
+  identify_address("forward", which);
   identify("forward", &call, sizeof call);
   work_.push_back([which, call](Device& device) { device.forward(*which, call); });
 }
@@ -80,7 +85,7 @@ void Recorder::forward(const Layer& layer, const LayerForward& call) {
 void Recorder::backward(const Layer& layer, const LayerForward& forward,
                         const LayerBackward& call) {
   const Layer* const which = &layer;
-  identify("backward", &which, sizeof which);
+  identify_address("backward", which);
   identify("backward", &forward, sizeof forward);
   identify("backward", &call, sizeof call);
   work_.push_back(

@@ -109,6 +109,7 @@ class Recorder {
 
   const void* stage_bytes(const void* values, std::size_t bytes);
   void identify(const char* what, const void* bytes, std::size_t count);
+  void identify_address(const char* what, const void* address);
   void run_all();
   void forget_graphs();
 
