@@ -53,6 +53,7 @@ class Training {
     RandomStream random(1, RandomUse::kSample);
     for (std::int32_t& id : ids_) id = 4 + static_cast<std::int32_t>(random.below(96));
     model_.initialise(1);
+    snapshot_ = model_.snapshot();  // takes memory from the system now, as the trainer does
   }
   ~Training() { std::filesystem::remove_all(folder_); }
   Training(const Training&) = delete;

@@ -12,6 +12,7 @@
 #include "model/backend/cpu/loss.h"
 #include "model/backend/cpu/lstm.h"
 #include "model/backend/cpu/processor.h"
+#include "model/backend/cpu/streamed_copy.h"
 
 namespace traind::cpu {
 namespace {
@@ -55,7 +56,7 @@ void copy_share(Tensor from, float* to, const Lane& lane) {
   const Range mine = lane.share(static_cast<int>((from.size + kCopied - 1) / kCopied));
   const std::size_t begin = mine.begin * kCopied;
   const std::size_t end = std::min(mine.end * kCopied, from.size);
-  if (begin < end) std::memcpy(to + begin, from.data + begin, (end - begin) * sizeof(float));
+  if (begin < end) copy_streamed(to + begin, from.data + begin, end - begin);
 }
 
 class CpuBackend : public Backend {
