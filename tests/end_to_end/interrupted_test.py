@@ -41,9 +41,10 @@ class InterruptedTest(MachineTest):
         self.assertEqual(mails_of(machine), self.undisturbed_mails)
 
     def kill_worker(self, machine, number=signal.SIGKILL):
-        pid = machine.until_worker()
-        os.kill(pid, number)
-        machine.until_worker(other_than=pid)
+        restarts = machine.status()["run"]["restarts"]
+        os.kill(machine.until_worker(), number)
+        # Not until there is another worker: that one may be done before anybody looks.
+        machine.until_restart(restarts + 1)
 
     def test_stop_and_resume(self):
         machine = self.running_machine()
@@ -68,8 +69,10 @@ class InterruptedTest(MachineTest):
         machine = self.running_machine(worker="max_restarts = 2")
         moments = random.Random(20261121)
         targets = sorted(moments.sample(range(20, self.last_step - 60), 5))
+        saved = 0
         for target in targets:
             machine.until_step(target)
+            saved = machine.until_checkpoint(saved)
             self.kill_worker(machine)
         self.assert_ends_the_same(machine)
         self.assertEqual(machine.status()["run"]["restarts"], len(targets))
@@ -110,7 +113,7 @@ class InterruptedTest(MachineTest):
         machine.until_step(self.last_step // 3)
         pid = machine.until_worker()
         os.kill(pid, signal.SIGSTOP)
-        machine.until_worker(other_than=pid)
+        machine.until_restart(1)
         self.assert_ends_the_same(machine)
         states = [text for (text,) in machine.rows(
             "SELECT text FROM events WHERE kind = 'state' ORDER BY sequence")]

@@ -25,7 +25,7 @@ WORKER = os.environ["TRAIND_WORKER"]
 SLOWNESS = float(os.environ.get("TRAIND_TEST_PATIENCE", "1"))
 PATIENCE = 60 * SLOWNESS
 # Wide enough that a run of three epochs takes a few seconds, and can be disturbed in the middle.
-HIDDEN = 160 if SLOWNESS == 1 else 64
+HIDDEN = 288 if SLOWNESS == 1 else 64
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 # What a resumed run must tell again to the last bit; times and speeds are left out.
@@ -214,9 +214,31 @@ class Machine:
     def until_step(self, step, run=""):
         until(f"step {step} is reached", lambda: self.step(run) >= step)
 
-    def until_worker(self, other_than=None):
-        return until("a worker trains", lambda: self.worker() not in (None, other_than)
-                     and self.worker())
+    def until_worker(self):
+        def found():
+            now = self.status()["run"]
+            if now["state"] in ("failed", "completed"):
+                raise AssertionError(f"no worker will come, the run is {now['state']}: "
+                                     f"{now['reason']}\n{self.log_text()}")
+            return self.worker()
+        return until("a worker trains", found)
+
+    def until_restart(self, number):
+        """Waits until workers of the run were started again so often."""
+        def started():
+            now = self.status()["run"]
+            if now["restarts"] < number and now["state"] in ("failed", "completed"):
+                raise AssertionError(f"no worker will come, the run is {now['state']}: "
+                                     f"{now['reason']}\n{self.log_text()}")
+            return now["restarts"] >= number
+        until(f"restart {number}", started)
+
+    def until_checkpoint(self, newer_than):
+        """The step of a durable checkpoint that is newer than that step."""
+        def newer():
+            checkpoint = self.status()["checkpoint"]
+            return checkpoint and checkpoint["step"] > newer_than and checkpoint["step"]
+        return until(f"a checkpoint of a step after {newer_than}", newer)
 
     # What a run needs, and what it leaves.
 
