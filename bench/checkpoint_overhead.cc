@@ -20,7 +20,7 @@
 #include "model/backend/backend.h"
 #include "model/base/philox.h"
 #include "model/checkpoint/writer.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 namespace {
@@ -95,7 +95,7 @@ class Training {
 
   void step() {
     const Sequences sequence{ids_, lengths_, options_.steps};
-    model_.forward_backward({sequence, sequence, sequence}, 1, static_cast<std::uint64_t>(step_));
+    model_.forward_backward({sequence, sequence, sequence}, {1, static_cast<std::uint64_t>(step_)});
     model_.update({}, ++step_, 1e-4f);
     model_.take_result();
   }
@@ -128,7 +128,7 @@ class Training {
 
   const Options options_;
   ChosenBackend device_;
-  Seq2seq model_;
+  SequenceModel model_;
   std::unique_ptr<Snapshot> snapshot_;
   std::vector<std::int32_t> ids_;
   std::vector<std::int32_t> lengths_;

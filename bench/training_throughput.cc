@@ -20,7 +20,7 @@
 #include "model/backend/backend.h"
 #include "model/base/error.h"
 #include "model/base/philox.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 namespace {
@@ -133,7 +133,7 @@ class Contender {
   double step() {
     const auto start = std::chrono::steady_clock::now();
     ++step_;
-    model_.forward_backward(batch_.pair(), 1, static_cast<std::uint64_t>(step_));
+    model_.forward_backward(batch_.pair(), {1, static_cast<std::uint64_t>(step_)});
     model_.update({0.9f, 0.999f, 1e-8f, 5.0f}, step_, 1e-3f);
     model_.take_result();
     return seconds_since(start);
@@ -183,7 +183,7 @@ class Contender {
   Workload work_;
   RandomBatch batch_;
   StepWork cost_;
-  Seq2seq model_;
+  SequenceModel model_;
   std::int64_t step_ = 0;
   std::vector<double> all_;                // seconds of each step
   std::vector<double> fraction_;           // of the peak, a round

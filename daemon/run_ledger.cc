@@ -108,6 +108,7 @@ void RunLedger::write(Database& db, RunRow& run, const Event& event,
                           put_checkpoint(db, run.run, checkpoint, now_micros);
                           note(db, run.run, checkpoint, now_micros);
                         },
+                        [&](const SettingChanged&) {},
                         [&](const CheckpointPruned& pruned) {
                           mark_pruned(db, run.run, pruned.file, now_micros);
                         },

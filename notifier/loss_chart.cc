@@ -62,7 +62,7 @@ class Chart {
 
   cairo_t* const canvas_;
   const LossSeries& series_;
-  const LossScale scale_;
+  const LossAxis scale_;
   double first_ = 0;  // epochs at the left and right edge
   double last_ = 1;
 };

@@ -43,8 +43,8 @@ double round_step(double wanted) {
   return 10 * power;
 }
 
-LossScale linear_scale(double low, double high) {
-  LossScale scale;
+LossAxis linear_scale(double low, double high) {
+  LossAxis scale;
   // Close together: the axis may start above zero, so that movement can be seen.
   const double from = low > 0 && high < 2 * low ? low : std::min(0.0, low);
   const double span = std::max(high - from, std::max(1e-6, std::fabs(high) * 1e-6));
@@ -60,8 +60,8 @@ LossScale linear_scale(double low, double high) {
   return scale;
 }
 
-LossScale logarithmic_scale(double low, double high) {
-  LossScale scale;
+LossAxis logarithmic_scale(double low, double high) {
+  LossAxis scale;
   scale.logarithmic = true;
   scale.low = low / 1.15;
   scale.high = high * 1.15;
@@ -102,12 +102,12 @@ LossSeries loss_series_of(const Report& report) {
   return series;
 }
 
-double LossScale::share(double loss) const {
+double LossAxis::share(double loss) const {
   if (logarithmic) return std::log(loss / low) / std::log(high / low);
   return (loss - low) / (high - low);
 }
 
-LossScale loss_scale_for(const LossSeries& series) {
+LossAxis loss_scale_for(const LossSeries& series) {
   double low = std::numeric_limits<double>::infinity();
   double high = -low;
   for (const auto* points :

@@ -34,7 +34,7 @@ struct Tick {
 };
 
 // From low to high, linear, or logarithmic where the losses span more than a factor of ten.
-struct LossScale {
+struct LossAxis {
   double low = 0;
   double high = 1;
   bool logarithmic = false;
@@ -45,7 +45,7 @@ struct LossScale {
 };
 
 // Wants at least one point.
-LossScale loss_scale_for(const LossSeries& series);
+LossAxis loss_scale_for(const LossSeries& series);
 
 // From `first` to `last`, at most about ten: whole epochs, or the quarters of a single one.
 std::vector<Tick> epoch_ticks(double first, double last);

@@ -200,11 +200,11 @@ class PlantedFaultTest(unittest.TestCase):
 
     def test_upward_and_sideways_includes_are_found(self):
         self.assert_refused("model/base/clock.h", '"model/train/events.h"')
-        self.assert_refused("model/data/corpus.h", '"model/nn/seq2seq.h"')
+        self.assert_refused("model/data/corpus.h", '"model/nn/sequence_model.h"')
         self.assert_refused("model/train/trainer.cc", '"traind/v1/worker.pb.h"')
         self.assert_refused("notifier/mail.cc", '"daemon/store.h"')
         self.assert_refused("notifier/mail.cc", '"model/train/trainer.h"')
-        self.assert_refused("daemon/main.cc", '"model/nn/seq2seq.h"')
+        self.assert_refused("daemon/main.cc", '"model/nn/sequence_model.h"')
         self.assert_refused("client/render.cc", '"model/base/error.h"')
         self.assert_refused("daemon/main.cc", '"client/render.h"')
 
@@ -217,7 +217,7 @@ class PlantedFaultTest(unittest.TestCase):
         self.assert_refused("model/base/clock.cc", "<systemd/sd-daemon.h>")
 
     def test_downward_includes_are_allowed(self):
-        self.plant("model/train/trainer.cc", '#include "model/nn/seq2seq.h"\n#include <vector>\n')
+        self.plant("model/train/trainer.cc", '#include "model/nn/sequence_model.h"\n#include <vector>\n')
         self.plant("model/worker/pipe.cc", '#include "traind/v1/worker.pb.h"\n')
         self.plant("daemon/main.cc", '#include "notifier/mail.h"\n#include <grpcpp/grpcpp.h>\n')
         self.assertEqual(wrong_includes(self.root), [])

@@ -22,7 +22,7 @@
 #include "model/backend/backend.h"
 #include "model/base/error.h"
 #include "model/base/philox.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 namespace {
@@ -161,7 +161,7 @@ class Contender {
     for (int i = 0; i < steps; ++i) {
       const auto begin = Clock::now();
       ++step_;
-      model_.forward_backward(batch_.pair(), 1, static_cast<std::uint64_t>(step_));
+      model_.forward_backward(batch_.pair(), {1, static_cast<std::uint64_t>(step_)});
       model_.update({0.9f, 0.999f, 1e-8f, 5.0f}, step_, 1e-3f);
       host_ += milliseconds_since(begin);
       if (i >= late) model_.take_result();
@@ -198,7 +198,7 @@ class Contender {
   const double characters_;
   const RandomBatch batch_;
   std::unique_ptr<Backend> backend_;
-  Seq2seq model_;
+  SequenceModel model_;
   std::unique_ptr<Buffer> state_;  // stands for the model's rows
   std::int64_t step_ = 0;
   double host_ = 0;

@@ -2,10 +2,12 @@
 //
 // Calls may return before the device is done; read(), take_result() and decode() wait. Owned by
 // one thread (the trainer's), which makes every call. Weights cross in the canonical layout only:
-// float32, row-major, named and shaped as torch.nn names them, LSTM gates in the order i f g o.
+// float32, row-major, named and shaped as torch.nn names them, gates in the order i f g o of an
+// LSTM and r z n of a GRU.
 //
 // Shapes: T target steps, S source steps, B sentences, L layers, D directions (1 or 2),
-//         I input width, H hidden width of one direction, M = D*H memory width, V words.
+//         I input width, H hidden width of one direction, M = D*H memory width, V words,
+//         G gates: 4 of an LSTM, 3 of a GRU.
 // Sequences are time-major: element (t, b) of [T,B] lies at t*B + b. Rows past a sentence's
 // length are padding: outputs are 0 there, the recurrent state stays put, gradients are ignored.
 //
@@ -20,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "model/backend/choices.h"
 #include "model/base/philox.h"
 
 namespace traind {
@@ -69,47 +72,48 @@ struct Sequences {
 
 // Weights (or gradients) of one direction of one layer. I is the embedding width in layer 0, M
 // above it.
-struct LstmCell {
-  Tensor weight_ih;  // [4H,I]
-  Tensor weight_hh;  // [4H,H]
-  Tensor bias_ih;    // [4H]
-  Tensor bias_hh;    // [4H]
+struct RnnCell {
+  Tensor weight_ih;  // [GH,I]
+  Tensor weight_hh;  // [GH,H]
+  Tensor bias_ih;    // [GH]
+  Tensor bias_hh;    // [GH]
 };
 
-// A stack of LSTM layers fed by an embedding: x = embedding[ids], no dropout on x. Because the
+// A stack of recurrent layers fed by an embedding: x = embedding[ids], no dropout on x. Because the
 // table is part of the call, a device may project its V rows once instead of T*B tokens.
-struct LstmStack {
+struct RnnStack {
+  CellKind cell = CellKind::kLstm;
   int layers = 1;
   int directions = 1;
-  int input = 0;                // I of layer 0 = embedding width
-  int hidden = 0;               // H
-  int words = 0;                // V
-  Tensor embedding;             // [V,I]
-  std::vector<LstmCell> cells;  // [L*D], layer-major, forward direction first
+  int input = 0;               // I of layer 0 = embedding width
+  int hidden = 0;              // H
+  int words = 0;               // V
+  Tensor embedding;            // [V,I]
+  std::vector<RnnCell> cells;  // [L*D], layer-major, forward direction first
   int memory() const { return directions * hidden; }
 };
 
 // State of a stack between sequences; directions lie side by side.
-struct LstmState {
+struct RnnState {
   Tensor h;  // [L,B,M]
-  Tensor c;  // [L,B,M]
+  Tensor c;  // [L,B,M]; null with a GRU, which has none
 };
 
-struct LstmForward {
+struct RnnForward {
   Sequences input;
-  LstmState initial;     // both null = zero
+  RnnState initial;      // both null = zero
   Tensor output;         // [T,B,M], written
-  LstmState last;        // state after each sentence's end, written; null = not wanted
+  RnnState last;         // state after each sentence's end, written; null = not wanted
   float dropout = 0;     // probability of dropping, on the output of every layer but the last
   DropoutKey mask;       // site of layer l is mask.site + l; element index is (t*B+b)*M + j
   bool training = true;  // false: no tape (null is returned) and no dropout
 };
 
-struct LstmBackward {
-  Tensor d_output;       // [T,B,M]; may be overwritten; null = zero (only the state matters)
-  LstmState d_last;      // null = zero
-  LstmState d_initial;   // written when not null
-  LstmStack* gradients;  // same shapes as the stack; +=
+struct RnnBackward {
+  Tensor d_output;      // [T,B,M]; may be overwritten; null = zero (only the state matters)
+  RnnState d_last;      // null = zero
+  RnnState d_initial;   // written when not null
+  RnnStack* gradients;  // same shapes as the stack; +=
 };
 
 // Luong attention, "general" score, global, with the attentional vector (Luong et al., 2015, 3.1):
@@ -147,7 +151,7 @@ struct OutputWeights {
 };
 
 // Dynamic loss scaling, which keeps 16-bit gradients from vanishing: loss() multiplies what it
-// sends back by the scale, adam() divides by it. A norm that is not finite then skips the update
+// sends back by the scale, update() divides by it. A norm that is not finite then skips the update
 // and halves the scale; kGrowthInterval good updates in a row double it. As torch.amp.GradScaler.
 struct LossScale {
   static constexpr float kFirst = 65536;
@@ -163,8 +167,12 @@ struct LossCall {
   OutputWeights weights;
   Tensor d_hidden;                     // [T,B,M], written; null = evaluate only
   OutputWeights* gradients = nullptr;  // +=; null = evaluate only
-  float gradient_scale = 1;            // gradients are of gradient_scale * loss
-  Tensor loss_scale;                   // [2] scale, good updates since it changed; null = 1
+  float gradient_scale = 1;            // gradients are of gradient_scale * smoothed loss
+  // Label smoothing e (Szegedy et al., 2016, 7; as torch.nn.CrossEntropyLoss): gradients are of
+  // (1 - e) * loss + e * mean over all V words of -log softmax(logits). The LossSum stays the loss
+  // without it, which can be compared with the held-out one.
+  float smoothing = 0;
+  Tensor loss_scale;  // [2] scale, good updates since it changed; null = 1
 };
 
 // Sum over the true target steps of the batch.
@@ -174,48 +182,67 @@ struct LossSum {
   std::int64_t correct = 0;  // of them, those where the target has the highest logit
 };
 
-// Clip to a global norm, then Adam (Kingma and Ba, 2015, algorithm 1, with bias correction as in
-// torch.optim.Adam), over all parameters at once. Gradients are zero afterwards. A norm that is
-// not finite leaves parameters and moments as they were.
-struct AdamStep {
+// Clip to a global norm, then an optimizer's step, over all parameters at once. Gradients are zero
+// afterwards. A norm that is not finite leaves parameters and moments as they were.
+struct UpdateStep {
+  Optimizer optimizer = Optimizer::kAdam;
   Tensor parameters;      // [P]
   Tensor gradients;       // [P], zeroed
   Tensor first_moment;    // [P]
-  Tensor second_moment;   // [P]
+  Tensor second_moment;   // [P]; null with kSgd
   std::int64_t step = 1;  // 1 for the first update
   float rate = 0.001f;
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float epsilon = 1e-8f;
-  float clip_norm = 0;  // 0 = no clipping
-  Tensor loss_scale;    // that of the loss() calls; updated
+  float momentum = 0;      // kSgd
+  float weight_decay = 0;  // kAdamW, kSgd; of every parameter, biases too
+  float clip_norm = 0;     // 0 = no clipping
+  Tensor loss_scale;       // that of the loss() calls; updated
 };
 
-// What one training step amounts to, in the order of the adam() calls.
+// What one training step amounts to, in the order of the update() calls.
 struct StepResult {
-  LossSum loss;              // of the loss() calls with gradients since the last adam()
+  LossSum loss;              // of the loss() calls with gradients since the last update()
   double gradient_norm = 0;  // before clipping, without the loss scale
   bool skipped = false;      // by loss scaling: the norm is not finite, and that is no failure yet
   float loss_scale = 0;      // for the next step; 0 = there is none
 };
 
-// Greedy decoding of a whole batch. Row b ends at `end` or after max_steps tokens.
+// How answers are looked for. Greedy as it stands.
+struct Search {
+  int beam = 1;  // hypotheses kept of each sentence, 1..kMostBeam
+  int best = 1;  // of them returned, 1..beam
+  // Hypotheses are compared by log p / ((5 + n) / 6)^alpha, n their tokens with `end` (Wu et al.,
+  // 2016, section 7). 0 = by log p alone, which favours short answers.
+  float length_alpha = 0;
+  // Above 0: each token is drawn from softmax(logits / temperature) by (seed, row, step); beam and
+  // best must be 1.
+  float temperature = 0;
+  std::uint64_t seed = 0;
+};
+inline constexpr int kMostBeam = 64;
+
+// Decoding of a whole batch. A hypothesis ends at `end` or after max_steps tokens.
 struct DecodeCall {
-  const LstmStack* decoder = nullptr;
-  LstmState initial;                             // [L,B,M]
+  const RnnStack* decoder = nullptr;
+  RnnState initial;                              // [L,B,M]; null = zero
   const AttentionWeights* attention = nullptr;   // null = none
   Tensor memory;                                 // [S,B,M], with attention
   std::span<const std::int32_t> memory_lengths;  // [B]
   int memory_steps = 0;
   OutputWeights output;
-  std::int32_t begin = 0;  // id fed first
-  std::int32_t end = 0;    // id that ends a sentence; not part of the result
+  std::span<const std::int32_t> begin;  // [B] ids fed first
+  std::int32_t end = 0;                 // id that ends a sentence; not part of the result
   int max_steps = 0;
+  Search search = {};
 };
 
 struct Decoded {
   std::vector<std::int32_t> ids;  // without `end`
   double log_probability = 0;     // of the ids and, where reached, of `end`
+  double score = 0;               // what hypotheses are ordered by
+  bool ended = false;             // `end` was reached
 };
 
 // Arithmetic of the matrix products. Weights, moments and sums are float32 in each of them.
@@ -243,24 +270,25 @@ class Backend {
   // What the tensors hold after all earlier calls. Later calls may change them at once. Memory is
   // kept for the next snapshot.
   virtual std::unique_ptr<Snapshot> snapshot(std::span<const Tensor> tensors) = 0;
-  virtual std::unique_ptr<Tape> lstm_forward(const LstmStack&, const LstmForward&) = 0;
-  virtual void lstm_backward(const LstmStack&, const LstmBackward&, Tape&) = 0;
+  virtual std::unique_ptr<Tape> rnn_forward(const RnnStack&, const RnnForward&) = 0;
+  virtual void rnn_backward(const RnnStack&, const RnnBackward&, Tape&) = 0;
   virtual std::unique_ptr<Tape> attention_forward(const AttentionWeights&,
                                                   const AttentionForward&) = 0;
   virtual void attention_backward(const AttentionWeights&, const AttentionBackward&, Tape&) = 0;
   // With gradients: the sum joins the next take_result() and {} is returned at once.
   // Evaluating only: waits, and returns the sum.
   virtual LossSum loss(const LossCall&) = 0;
-  virtual void adam(const AdamStep&) = 0;
-  // Result of the oldest adam() whose result was not taken yet; waits.
+  virtual void update(const UpdateStep&) = 0;
+  // Result of the oldest update() whose result was not taken yet; waits.
   virtual StepResult take_result() = 0;
+  // [B*best]: the k-th best answer to sentence b is at b*best + k.
   virtual std::vector<Decoded> decode(const DecodeCall&) = 0;
 };
 
 struct DeviceChoice {
   std::string device = "auto";  // "auto", "cpu" or "cuda"
   int threads = 0;              // CPU compute threads; 0 = one per core the process may use
-  Precision precision = Precision::kFp32;  // of a GPU; a CPU computes in float32
+  Precision precision = Precision::kFp32;  // a CPU knows kFp32 and, with the instructions, kBf16
   bool deterministic = false;              // equal bits every time; a CPU always gives them
 };
 

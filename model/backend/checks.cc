@@ -15,53 +15,52 @@ bool good_lengths(std::span<const std::int32_t> lengths, int steps) {
                              [&](std::int32_t length) { return length >= 1 && length <= steps; });
 }
 
-void check_lstm_forward(const LstmStack& stack, const LstmForward& call) {
+void check_rnn_forward(const RnnStack& stack, const RnnForward& call) {
   const auto batch = static_cast<std::size_t>(call.input.batch());
   const auto steps = static_cast<std::size_t>(call.input.steps);
   const std::size_t states = batch * stack.layers * stack.memory();
   require(stack.layers > 0 && stack.hidden > 0 && stack.input > 0 && stack.words > 0 &&
               (stack.directions == 1 || stack.directions == 2),
-          "lstm_forward: layers, widths and words must be above 0, directions 1 or 2");
+          "rnn_forward: layers, widths and words must be above 0, directions 1 or 2");
   require(stack.cells.size() == static_cast<std::size_t>(stack.layers) * stack.directions,
-          "lstm_forward: the stack has not layers * directions cells");
+          "rnn_forward: the stack has not layers * directions cells");
   require(batch > 0 && steps > 0 && call.input.ids.size() == steps * batch,
-          "lstm_forward: ids are not [steps, batch]");
+          "rnn_forward: ids are not [steps, batch]");
   require(good_lengths(call.input.lengths, call.input.steps),
-          "lstm_forward: a length is not within 1 and the number of steps");
+          "rnn_forward: a length is not within 1 and the number of steps");
   require(call.output.size == steps * batch * stack.memory(),
-          "lstm_forward: output is not [steps, batch, memory]");
+          "rnn_forward: output is not [steps, batch, memory]");
   require((!call.initial.h || call.initial.h.size == states) &&
               (!call.initial.c || call.initial.c.size == states) &&
               (!call.last.h || call.last.h.size == states) &&
               (!call.last.c || call.last.c.size == states),
-          "lstm_forward: a state is not [layers, batch, memory]");
-  require(call.dropout >= 0 && call.dropout < 1, "lstm_forward: dropout is not within [0, 1)");
+          "rnn_forward: a state is not [layers, batch, memory]");
+  require(call.dropout >= 0 && call.dropout < 1, "rnn_forward: dropout is not within [0, 1)");
   for (std::size_t t = 0; t < steps; ++t) {
     for (std::size_t b = 0; b < batch; ++b) {
       if (static_cast<std::int32_t>(t) >= call.input.lengths[b]) continue;
       const std::int32_t id = call.input.ids[t * batch + b];
-      require(id >= 0 && id < stack.words, "lstm_forward: an id is not below the number of words");
+      require(id >= 0 && id < stack.words, "rnn_forward: an id is not below the number of words");
     }
   }
 }
 
-void check_lstm_backward(const LstmStack& stack, const LstmBackward& call,
-                         const LstmTapeShape& tape) {
+void check_rnn_backward(const RnnStack& stack, const RnnBackward& call, const RnnTapeShape& tape) {
   const std::size_t memory = static_cast<std::size_t>(tape.directions) * tape.hidden;
   const std::size_t states = static_cast<std::size_t>(tape.batch) * tape.layers * memory;
   require(tape.layers == stack.layers && tape.directions == stack.directions &&
               tape.hidden == stack.hidden && tape.input == stack.input && tape.words == stack.words,
-          "lstm_backward: the tape was made with a stack of another shape");
+          "rnn_backward: the tape was made with a stack of another shape");
   require(call.gradients != nullptr && call.gradients->cells.size() == stack.cells.size(),
-          "lstm_backward: gradients have not the shape of the stack");
+          "rnn_backward: gradients have not the shape of the stack");
   require(!call.d_output ||
               call.d_output.size == static_cast<std::size_t>(tape.steps) * tape.batch * memory,
-          "lstm_backward: d_output is not [steps, batch, memory]");
+          "rnn_backward: d_output is not [steps, batch, memory]");
   require((!call.d_last.h || call.d_last.h.size == states) &&
               (!call.d_last.c || call.d_last.c.size == states) &&
               (!call.d_initial.h || call.d_initial.h.size == states) &&
               (!call.d_initial.c || call.d_initial.c.size == states),
-          "lstm_backward: a state is not [layers, batch, memory]");
+          "rnn_backward: a state is not [layers, batch, memory]");
 }
 
 void check_attention_forward(const AttentionWeights& weights, const AttentionForward& call) {
@@ -117,36 +116,37 @@ void check_loss(const LossCall& call) {
           "loss: gradients have not the shape of what they belong to");
 }
 
-void check_adam(const AdamStep& step) {
+void check_update(const UpdateStep& step) {
   const std::size_t size = step.parameters.size;
   require(step.gradients.size == size && step.first_moment.size == size &&
               step.second_moment.size == size,
-          "adam: parameters, gradients and moments differ in size");
-  require(step.step >= 1, "adam: steps count from 1");
-  require(!step.loss_scale || step.loss_scale.size == 2, "adam: loss_scale is not [2]");
+          "update: parameters, gradients and moments differ in size");
+  require(step.step >= 1, "update: steps count from 1");
+  require(!step.loss_scale || step.loss_scale.size == 2, "update: loss_scale is not [2]");
 }
 
 void check_decode(const DecodeCall& call) {
   require(call.decoder != nullptr && call.decoder->layers > 0 && call.decoder->hidden > 0 &&
               call.decoder->directions == 1,
           "decode: there is no decoder, or it has two directions");
-  const LstmStack& decoder = *call.decoder;
+  const RnnStack& decoder = *call.decoder;
   const std::size_t width = decoder.memory();
   const std::size_t layer = width * decoder.layers;
   require(decoder.cells.size() == static_cast<std::size_t>(decoder.layers),
           "decode: the decoder has not one cell per layer");
-  require(call.initial.h && call.initial.h.size % layer == 0,
+  const std::size_t batch = call.begin.size();
+  require(batch > 0 && (!call.initial.h || call.initial.h.size == layer * batch),
           "decode: the initial state is not [layers, batch, memory]");
-  require(!call.initial.c || call.initial.c.size == call.initial.h.size,
+  require(!call.initial.c || call.initial.c.size == layer * batch,
           "decode: the two initial states differ in size");
   require(call.output.bias.size > 0 && call.output.weight.size == call.output.bias.size * width,
           "decode: the output weights are not [V,M] and [V]");
   require(call.output.bias.size <= static_cast<std::size_t>(decoder.words),
           "decode: the output has words that the decoder cannot be fed");
-  require(call.begin >= 0 && call.begin < decoder.words,
-          "decode: the first id is not below the number of words");
+  require(std::ranges::all_of(call.begin,
+                              [&](std::int32_t id) { return id >= 0 && id < decoder.words; }),
+          "decode: a first id is not below the number of words");
   if (call.attention == nullptr) return;
-  const std::size_t batch = call.initial.h.size / layer;
   require(call.memory_lengths.size() == batch,
           "decode: memory_lengths and the initial state differ in batch");
   require(good_lengths(call.memory_lengths, call.memory_steps),

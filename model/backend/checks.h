@@ -15,13 +15,12 @@ void require(bool holds, const char* complaint);
 // Every length is in 1..steps.
 bool good_lengths(std::span<const std::int32_t> lengths, int steps);
 
-void check_lstm_forward(const LstmStack& stack, const LstmForward& call);
+void check_rnn_forward(const RnnStack& stack, const RnnForward& call);
 // What the forward call of the tape was about.
-struct LstmTapeShape {
+struct RnnTapeShape {
   int layers = 0, directions = 0, input = 0, hidden = 0, words = 0, steps = 0, batch = 0;
 };
-void check_lstm_backward(const LstmStack& stack, const LstmBackward& call,
-                         const LstmTapeShape& tape);
+void check_rnn_backward(const RnnStack& stack, const RnnBackward& call, const RnnTapeShape& tape);
 
 void check_attention_forward(const AttentionWeights& weights, const AttentionForward& call);
 struct AttentionTapeShape {
@@ -30,7 +29,7 @@ struct AttentionTapeShape {
 void check_attention_backward(const AttentionBackward& call, const AttentionTapeShape& tape);
 
 void check_loss(const LossCall& call);
-void check_adam(const AdamStep& step);
+void check_update(const UpdateStep& step);
 void check_decode(const DecodeCall& call);
 
 }  // namespace traind

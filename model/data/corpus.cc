@@ -107,6 +107,7 @@ class FileCorpus : public Corpus {
   std::string fingerprint() const override { return fingerprint_; }
   Example train(std::int64_t index, int epoch) const override;
   Example valid(std::int64_t index) const override;
+  std::vector<std::string> references(std::int64_t index) const override;
   int train_length(std::int64_t index) const override;
   Vocabulary source_vocabulary() const override;
   Vocabulary target_vocabulary() const override;
@@ -215,6 +216,10 @@ Example FileCorpus::valid(std::int64_t index) const {
   return example(
       valid_file_->at(valid_.source_at(index), valid_.target_at(index)),
       RandomStream(options_.seed, RandomUse::kValidNoise, 0, static_cast<std::uint64_t>(index)));
+}
+
+std::vector<std::string> FileCorpus::references(std::int64_t index) const {
+  return {valid(index).target};
 }
 
 int FileCorpus::train_length(std::int64_t index) const {

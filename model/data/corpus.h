@@ -55,6 +55,10 @@ class Corpus {
   virtual Example train(std::int64_t index, int epoch) const = 0;
   // index < report().valid_examples. The same for ever.
   virtual Example valid(std::int64_t index) const = 0;
+  // The targets that count as right for valid(index): in a dictionary all held-out ones with its
+  // source, in the order of the file, and nothing when an earlier held-out example has that source
+  // and speaks for it. Elsewhere its own target.
+  virtual std::vector<std::string> references(std::int64_t index) const = 0;
   // Tokens in the target of a training example: what batches are grouped by. Cheap.
   virtual int train_length(std::int64_t index) const = 0;
   // Built from the training lines (both sides of a noisy corpus have the clean lines' alphabet).

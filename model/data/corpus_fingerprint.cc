@@ -27,6 +27,10 @@ const char* name_of(CorpusFormat format) {
       return "tsv";
     case CorpusFormat::kParallel:
       return "parallel";
+    case CorpusFormat::kText:
+      return "text";
+    case CorpusFormat::kDictionary:
+      return "dictionary";
   }
   return "";
 }

@@ -7,13 +7,15 @@
 
 namespace traind {
 
-enum class CorpusFormat { kLines, kTsv, kParallel };
-enum class TokenKind { kCharacters, kWords };
+// kText: lines without a source, for a language model. kDictionary: words and their pronunciations
+// as CMUdict is distributed; several of one word are several examples with one source.
+enum class CorpusFormat { kLines, kTsv, kParallel, kText, kDictionary };
+enum class TokenKind { kCharacters, kWords, kSubwords };
 enum class BadLines { kRefuse, kSkip };
 
 struct DataSection {
   CorpusFormat format = CorpusFormat::kTsv;
-  std::string train;         // lines, tsv: the file
+  std::string train;         // all but parallel: the file
   std::string train_source;  // parallel: the two files
   std::string train_target;
   std::string valid;  // same format as train; empty = a fraction of train
@@ -24,7 +26,9 @@ struct DataSection {
   TokenKind source_tokens = TokenKind::kCharacters;
   TokenKind target_tokens = TokenKind::kCharacters;
   int max_length = 100;              // tokens a side, without begin and end marks
-  std::int64_t vocabulary = 32'000;  // most frequent tokens kept, a side
+  std::int64_t vocabulary = 32'000;  // most frequent tokens kept, a side; subwords: pieces learnt
+  std::string source_subwords;       // a sentencepiece model file; empty = learnt at run start
+  std::string target_subwords;
   BadLines bad_lines = BadLines::kRefuse;
   std::int64_t limit = 0;  // first lines of train used; 0 = all
 };

@@ -47,15 +47,15 @@ class TableBuilder {
     end_ += aligned(size);
   }
 
-  void add_lstm(const std::string& side, int layers, int directions, std::int64_t input,
-                std::int64_t hidden) {
+  void add_rnn(const std::string& side, int layers, int directions, std::int64_t input,
+               std::int64_t hidden) {
     for (int layer = 0; layer < layers; ++layer) {
       const std::int64_t width = layer == 0 ? input : directions * hidden;
       for (int direction = 0; direction < directions; ++direction) {
-        add(lstm_parameter(side, "weight_ih", layer, direction), {4 * hidden, width});
-        add(lstm_parameter(side, "weight_hh", layer, direction), {4 * hidden, hidden});
-        add(lstm_parameter(side, "bias_ih", layer, direction), {4 * hidden});
-        add(lstm_parameter(side, "bias_hh", layer, direction), {4 * hidden});
+        add(rnn_parameter(side, "weight_ih", layer, direction), {4 * hidden, width});
+        add(rnn_parameter(side, "weight_hh", layer, direction), {4 * hidden, hidden});
+        add(rnn_parameter(side, "bias_ih", layer, direction), {4 * hidden});
+        add(rnn_parameter(side, "bias_hh", layer, direction), {4 * hidden});
       }
     }
   }
@@ -75,9 +75,9 @@ std::vector<ParameterEntry> parameter_table(const ModelShape& shape) {
   const std::int64_t hidden = shape.hidden;
   TableBuilder table;
   table.add("encoder.embedding.weight", {shape.source_words, shape.embedding});
-  table.add_lstm("encoder", shape.layers, directions, shape.embedding, hidden / directions);
+  table.add_rnn("encoder", shape.layers, directions, shape.embedding, hidden / directions);
   table.add("decoder.embedding.weight", {shape.target_words, shape.embedding});
-  table.add_lstm("decoder", shape.layers, 1, shape.embedding, hidden);
+  table.add_rnn("decoder", shape.layers, 1, shape.embedding, hidden);
   if (shape.attention) {
     table.add("attention.score.weight", {hidden, hidden});
     table.add("attention.combine.weight", {hidden, 2 * hidden});
@@ -99,7 +99,7 @@ const ParameterEntry& entry_named(const std::vector<ParameterEntry>& table,
   throw Error(ErrorKind::kInternal, "the model has no parameter called " + name);
 }
 
-std::string lstm_parameter(const std::string& side, const char* kind, int layer, int direction) {
+std::string rnn_parameter(const std::string& side, const char* kind, int layer, int direction) {
   std::string name = side;
   name.append(".lstm.").append(kind).append("_l").append(std::to_string(layer));
   if (direction == 1) name.append("_reverse");

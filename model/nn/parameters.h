@@ -11,7 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "model/backend/choices.h"
+
 namespace traind {
+
+// kLanguage has no encoder and no attention: the decoder alone, from a zero state.
+enum class ModelKind { kSeq2seq, kLanguage };
 
 struct ModelShape {
   int layers = 2;
@@ -20,8 +25,11 @@ struct ModelShape {
   bool bidirectional = false;  // two directions of H/2
   bool attention = false;
   float dropout = 0;
-  int source_words = 0;  // Vs, marks included
+  int source_words = 0;  // Vs, marks included; 0 with kLanguage
   int target_words = 0;  // Vt
+  ModelKind kind = ModelKind::kSeq2seq;
+  CellKind cell = CellKind::kLstm;
+  bool tied = false;  // output.weight is decoder.embedding.weight; needs embedding = hidden
   int directions() const { return bidirectional ? 2 : 1; }
 };
 
@@ -42,6 +50,6 @@ const ParameterEntry& entry_named(const std::vector<ParameterEntry>& table,
 
 // A parameter of an LSTM: side is "encoder" or "decoder", kind "weight_ih", "weight_hh", "bias_ih"
 // or "bias_hh", direction 1 the reverse one. "encoder.lstm.weight_ih_l0_reverse".
-std::string lstm_parameter(const std::string& side, const char* kind, int layer, int direction);
+std::string rnn_parameter(const std::string& side, const char* kind, int layer, int direction);
 
 }  // namespace traind

@@ -15,9 +15,9 @@ struct RowView {
   }
 };
 
-LstmStack view_stack(const RowView& view, const std::string& side, int layers, int directions,
-                     int input, int hidden, int words) {
-  LstmStack stack;
+RnnStack view_stack(const RowView& view, const std::string& side, int layers, int directions,
+                    int input, int hidden, int words) {
+  RnnStack stack;
   stack.layers = layers;
   stack.directions = directions;
   stack.input = input;
@@ -27,7 +27,7 @@ LstmStack view_stack(const RowView& view, const std::string& side, int layers, i
   for (int layer = 0; layer < layers; ++layer) {
     for (int direction = 0; direction < directions; ++direction) {
       const auto part = [&](const char* kind) {
-        return view(lstm_parameter(side, kind, layer, direction));
+        return view(rnn_parameter(side, kind, layer, direction));
       };
       stack.cells.push_back(
           {part("weight_ih"), part("weight_hh"), part("bias_ih"), part("bias_hh")});

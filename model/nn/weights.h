@@ -12,8 +12,8 @@
 namespace traind {
 
 struct ModelWeights {
-  LstmStack encoder;
-  LstmStack decoder;
+  RnnStack encoder;
+  RnnStack decoder;
   AttentionWeights attention;  // null without attention
   OutputWeights output;
 };

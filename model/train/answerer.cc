@@ -26,7 +26,7 @@ SequencePair pair_of(const Batch& batch) {
 std::vector<std::string> Answerer::answer(const Batch& batch) const {
   std::vector<std::string> answers;
   for (const Decoded& decoded :
-       model_.decode(pair_of(batch).source, kBeginId, kEndId, most_steps(batch))) {
+       model_.decode({pair_of(batch).source, kBeginId, kEndId, most_steps(batch)})) {
     answers.push_back(target_.decode(decoded.ids));
   }
   return answers;

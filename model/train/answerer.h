@@ -9,7 +9,7 @@
 
 #include "model/data/batches.h"
 #include "model/data/vocabulary.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 
@@ -18,7 +18,7 @@ SequencePair pair_of(const Batch& batch);
 
 class Answerer {
  public:
-  Answerer(Seq2seq& model, const Vocabulary& source, const Vocabulary& target)
+  Answerer(SequenceModel& model, const Vocabulary& source, const Vocabulary& target)
       : model_(model), source_(source), target_(target) {}
 
   // One answer for each example of the batch, in its order.
@@ -28,7 +28,7 @@ class Answerer {
   std::vector<std::string> answer(std::span<const std::string> lines) const;
 
  private:
-  Seq2seq& model_;
+  SequenceModel& model_;
   const Vocabulary& source_;
   const Vocabulary& target_;
 };

@@ -30,11 +30,11 @@ std::string refusal_of(const FitQuestion& question, int batch) {
   const std::vector<std::int32_t> source_lengths(sentences, source_steps);
   const std::vector<std::int32_t> target_lengths(sentences, target_steps);
   try {
-    Seq2seq model(*device, question.shape);
+    SequenceModel model(*device, question.shape);
     model.forward_backward({{source, source_lengths, source_steps},
                             {target, target_lengths, target_steps},
                             {target, target_lengths, target_steps}},
-                           1, 1);
+                           {1, 1});
     model.update({}, 1, 0.001f);
     model.take_result();
     return {};

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "model/backend/backend.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 

@@ -15,7 +15,19 @@
 
 namespace traind {
 
-// How well the held-out lines are answered, by greedy decoding. Shares are in 0..1.
+// What a run can be judged by on its held-out lines; the best checkpoint follows one of them.
+enum class Measure {
+  kLoss,
+  kExact,
+  kCharacterAccuracy,
+  kCharacterErrorRate,
+  kWordErrorRate,
+  kBleu,
+  kCorrection
+};
+
+// How well the held-out lines are answered, by the run file's [decode]. Shares are in 0..1. A
+// language model answers nothing: its `examples` is 0.
 struct Scores {
   std::int64_t examples = 0;
   double exact = 0;               // whole line right
@@ -24,6 +36,11 @@ struct Scores {
   double correction = 0;          // of those, whole line right
   double copy_exact = 0;          // what repeating the source would score as `exact`
   double copy_character_accuracy = 0;
+  // Edits over the length of the targets, which can exceed 1; in characters, and in words.
+  double character_error_rate = 0;
+  double word_error_rate = 0;
+  double bleu = 0;                  // 0..100, as sacreBLEU computes it
+  std::string bleu_signature = {};  // with which settings, in sacreBLEU's form
 };
 
 struct Sample {
@@ -50,6 +67,7 @@ struct RunStarted {
   std::string resumed_from;        // checkpoint file name
   std::string corpus_fingerprint;  // 16 hex digits
   std::string config;              // to_toml of the run file
+  std::string started_from = {};   // the checkpoint whose weights it began with; empty = none
 };
 
 // What the worker is busy with besides steps; a sign of life. Never stored.
@@ -111,13 +129,14 @@ struct EpochDone {
   double valid_loss = 0;  // all held-out examples
   Scores scores;
   std::vector<Sample> samples;
-  bool best = false;  // lowest valid_loss so far
+  bool best = false;  // by `measure`, so far
   double rate = 0;
-  std::string digest;              // of the weights, 16 hex digits
-  double epoch_seconds = 0;        // time-dependent
-  double trained_seconds = 0;      // time-dependent
-  double examples_per_second = 0;  // time-dependent
-  double tokens_per_second = 0;    // time-dependent
+  std::string digest;                // of the weights, 16 hex digits
+  double epoch_seconds = 0;          // time-dependent
+  double trained_seconds = 0;        // time-dependent
+  double examples_per_second = 0;    // time-dependent
+  double tokens_per_second = 0;      // time-dependent
+  Measure measure = Measure::kLoss;  // the run's
 };
 
 enum class CheckpointReason { kInterval, kEpoch, kStop, kRequest };
@@ -138,6 +157,15 @@ struct CheckpointPruned {
   std::string file;
 };
 
+// A resumed run goes on with another value, because someone asked for that by name.
+struct SettingChanged {
+  std::string key;  // "train.learning_rate"
+  std::string was;  // as in the run file
+  std::string is;
+  std::int64_t step = 0;  // updates done before
+  int epoch = 1;          // the first epoch it is true of
+};
+
 // Something a person should know and that does not end the run: a damaged checkpoint was passed
 // over, lines were skipped, a save failed and will be tried again.
 struct Notice {
@@ -145,7 +173,7 @@ struct Notice {
   std::string text;
 };
 
-enum class EndReason { kAllEpochs, kStopRequested };
+enum class EndReason { kAllEpochs, kStopRequested, kEarlyStop, kStepLimit, kTimeLimit };
 
 // The last checkpoint is durable; nothing follows.
 struct RunEnded {
@@ -163,7 +191,7 @@ struct RunFailed {
 };
 
 using Event = std::variant<RunStarted, Progress, MetricRow, EpochDone, CheckpointSaved,
-                           CheckpointPruned, Notice, RunEnded, RunFailed>;
+                           CheckpointPruned, SettingChanged, Notice, RunEnded, RunFailed>;
 
 class EventSink {
  public:

@@ -39,7 +39,7 @@ Batch HeldOut::batch_of(const std::vector<std::int64_t>& numbers) const {
   return make_batch(examples, source_, target_, step_multiple_);
 }
 
-double HeldOut::first_batch_loss(Seq2seq& model) const {
+double HeldOut::first_batch_loss(SequenceModel& model) const {
   const LossSum sum = model.evaluate(pair_of(first_));
   return sum.loss / static_cast<double>(sum.tokens);
 }
@@ -58,7 +58,7 @@ std::vector<std::int64_t> HeldOut::choose_samples(std::uint64_t seed, int epoch,
   return chosen;
 }
 
-std::optional<Validation> HeldOut::validate(Seq2seq& model, std::uint64_t seed, int epoch,
+std::optional<Validation> HeldOut::validate(SequenceModel& model, std::uint64_t seed, int epoch,
                                             int samples, const std::function<bool()>& go_on) const {
   const Answerer answerer(model, source_, target_);
   const std::vector<std::int64_t> shown = choose_samples(seed, epoch, samples);

@@ -10,7 +10,7 @@
 
 #include "model/data/batches.h"
 #include "model/data/corpus.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 #include "model/train/events.h"
 
 namespace traind {
@@ -28,12 +28,12 @@ class HeldOut {
           int step_multiple);
 
   // Loss on the first held-out examples, one batch of them, nats a target token. Quick.
-  double first_batch_loss(Seq2seq& model) const;
+  double first_batch_loss(SequenceModel& model) const;
 
   // Everything. `go_on` is asked after each batch; false ends it early with nothing. `samples`
   // lines are shown, drawn from (seed, epoch), corrupted ones where there are such.
-  std::optional<Validation> validate(Seq2seq& model, std::uint64_t seed, int epoch, int samples,
-                                     const std::function<bool()>& go_on) const;
+  std::optional<Validation> validate(SequenceModel& model, std::uint64_t seed, int epoch,
+                                     int samples, const std::function<bool()>& go_on) const;
 
  private:
   Batch batch_of(const std::vector<std::int64_t>& numbers) const;

@@ -161,7 +161,7 @@ std::uint64_t checkpoint_bytes(const ModelShape& shape) {
   return floats * 3 * sizeof(float);
 }
 
-std::vector<CheckpointTensor> checkpoint_tensors(const Seq2seq& model) {
+std::vector<CheckpointTensor> checkpoint_tensors(const SequenceModel& model) {
   constexpr std::array kPrefix = {"", "optim.first.", "optim.second."};
   std::vector<CheckpointTensor> tensors;
   for (int row = 0; row < 3; ++row) {
@@ -176,11 +176,11 @@ std::vector<CheckpointTensor> checkpoint_tensors(const Seq2seq& model) {
   return tensors;
 }
 
-std::size_t checkpoint_floats(const Seq2seq& model) {
+std::size_t checkpoint_floats(const SequenceModel& model) {
   return 3 * row_size(model.parameters()) + (model.device().loss_scale ? kScaleFloats : 0);
 }
 
-void restore_model(const CheckpointContent& content, Seq2seq& model) {
+void restore_model(const CheckpointContent& content, SequenceModel& model) {
   const std::size_t size = row_size(model.parameters());
   std::array<std::vector<float>, 4> rows;
   for (std::vector<float>& row : rows) row.assign(size, 0.0f);
@@ -234,7 +234,7 @@ Preparation prepare(const RunFile& run, const PrepareOptions& options, Checkpoin
   out.identity.config = to_toml(out.run);
   out.device = options.make_device(choice_of(run.train));
   out.model =
-      std::make_unique<Seq2seq>(*out.device.backend, shape_of(run, *out.source, *out.target));
+      std::make_unique<SequenceModel>(*out.device.backend, shape_of(run, *out.source, *out.target));
   if (loaded) {
     restore_model(loaded->content, *out.model);
   } else {

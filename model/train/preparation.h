@@ -16,7 +16,7 @@
 #include "model/checkpoint/store.h"
 #include "model/data/corpus.h"
 #include "model/data/vocabulary.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 #include "model/train/events.h"
 #include "model/train/run_file.h"
 #include "model/train/run_folder.h"
@@ -41,7 +41,7 @@ struct Preparation {
   std::unique_ptr<Vocabulary> source;
   std::unique_ptr<Vocabulary> target;
   ChosenBackend device;
-  std::unique_ptr<Seq2seq> model;
+  std::unique_ptr<SequenceModel> model;
   TrainState state;
   std::int64_t resumed_step = -1;  // -1 = from the beginning
   std::string resumed_from;        // file name
@@ -75,13 +75,13 @@ struct CheckpointTensor {
   std::size_t offset = 0;  // in its row
   std::size_t size = 0;
 };
-std::vector<CheckpointTensor> checkpoint_tensors(const Seq2seq& model);
-// Floats in all rows, one behind the other, as Seq2seq::snapshot() gives them.
-std::size_t checkpoint_floats(const Seq2seq& model);
+std::vector<CheckpointTensor> checkpoint_tensors(const SequenceModel& model);
+// Floats in all rows, one behind the other, as SequenceModel::snapshot() gives them.
+std::size_t checkpoint_floats(const SequenceModel& model);
 
 // Puts a checkpoint's tensors into the model. A run may move between devices and precisions: a
 // loss scale that is not there begins anew, one that the device does not need is left out. Throws
 // Error(kCorrupt) when another tensor is missing or has another shape.
-void restore_model(const CheckpointContent& content, Seq2seq& model);
+void restore_model(const CheckpointContent& content, SequenceModel& model);
 
 }  // namespace traind

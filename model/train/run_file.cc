@@ -31,6 +31,10 @@ const char* format_name(CorpusFormat format) {
       return "tsv";
     case CorpusFormat::kParallel:
       return "parallel";
+    case CorpusFormat::kText:
+      return "text";
+    case CorpusFormat::kDictionary:
+      return "dictionary";
   }
   return "";
 }

@@ -158,8 +158,8 @@ void Trainer::Session::tell_progress(Phase phase, bool now) {
 // known only when the next one is under way.
 void Trainer::Session::step(const Batch& batch) {
   const SequencePair pair = pair_of(batch);
-  ready.model->forward_backward(pair, run.seed, static_cast<std::uint64_t>(state.step));
-  AdamSettings adam;
+  ready.model->forward_backward(pair, {run.seed, static_cast<std::uint64_t>(state.step)});
+  UpdateSettings adam;
   adam.beta1 = static_cast<float>(run.train.beta1);
   adam.beta2 = static_cast<float>(run.train.beta2);
   adam.epsilon = static_cast<float>(run.train.epsilon);

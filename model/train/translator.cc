@@ -37,7 +37,7 @@ Translator::Translator(const RunFile& run, const RunFolder& folder, bool best) {
   target_ = std::make_unique<Vocabulary>(vocabulary_from_text(identity.target_vocabulary));
   // One thread: an answer can wait a moment, the training beside it should not.
   device_ = make_backend({"cpu", 1});
-  model_ = std::make_unique<Seq2seq>(*device_.backend, shape_of(run, *source_, *target_));
+  model_ = std::make_unique<SequenceModel>(*device_.backend, shape_of(run, *source_, *target_));
   restore_model(loaded.content, *model_);
 }
 

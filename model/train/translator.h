@@ -29,7 +29,7 @@ class Translator {
   std::unique_ptr<Vocabulary> source_;
   std::unique_ptr<Vocabulary> target_;
   ChosenBackend device_;
-  std::unique_ptr<Seq2seq> model_;
+  std::unique_ptr<SequenceModel> model_;
 };
 
 }  // namespace traind

@@ -82,6 +82,7 @@ void ConsoleSink::print(const CheckpointSaved& event) {
 }
 
 void ConsoleSink::print(const CheckpointPruned&) {}
+void ConsoleSink::print(const SettingChanged&) {}
 
 void ConsoleSink::print(const Notice& event) {
   clear_progress();

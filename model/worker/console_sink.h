@@ -22,6 +22,7 @@ class ConsoleSink final : public EventSink {
   void print(const EpochDone& event);
   void print(const CheckpointSaved& event);
   void print(const CheckpointPruned& event);
+  void print(const SettingChanged& event);
   void print(const Notice& event);
   void print(const RunEnded& event);
   void print(const RunFailed& event);

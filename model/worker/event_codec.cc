@@ -140,6 +140,7 @@ struct Filler {
     to->set_reason(to_proto(from.reason));
   }
 
+  void operator()(const SettingChanged&) const {}
   void operator()(const CheckpointPruned& from) const {
     v1::CheckpointPruned* to = out.mutable_checkpoint_pruned();
     to->set_file(from.file);

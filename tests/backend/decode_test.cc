@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "tests/backend/device_case.h"
-#include "tests/backend/device_lstm.h"
+#include "tests/backend/device_rnn.h"
 
 namespace traind {
 namespace {
@@ -20,10 +20,10 @@ constexpr int kMaxSteps = 12;
 constexpr int kMemorySteps = 6;
 
 // A decoder that has states but no batch of its own; one step of it is a reference call.
-reference::LstmCase decoder_shape() { return {2, 1, 4, 7, kWords, 1, kBatch, false, true, 0}; }
+reference::RnnCase decoder_shape() { return {2, 1, 4, 7, kWords, 1, kBatch, false, true, 0}; }
 
 struct Model {
-  reference::LstmCase shape = decoder_shape();
+  reference::RnnCase shape = decoder_shape();
   reference::AttentionCase attention{1, kMemorySteps, kBatch, 7};
   Row lstm = reference::random_row(shape.size(), 1, 1.2);
   Row attend = reference::random_row(attention.size(), 2, 0.8);
@@ -85,7 +85,7 @@ class DecodeOn : public OnDevice {
     const Tensor lstm = put(model.lstm);
     const Tensor attention_row = put(model.attend);
     const Tensor output = put(model.output);
-    const LstmStack stack = stack_over(model.shape, lstm);
+    const RnnStack stack = stack_over(model.shape, lstm);
     const AttentionWeights weights{attention_row.part(0, 49), attention_row.part(49, 98)};
     DecodeCall call;
     call.decoder = &stack;
@@ -98,7 +98,8 @@ class DecodeOn : public OnDevice {
       call.memory_steps = kMemorySteps;
     }
     call.output = {output.part(0, 7 * kWords), output.part(7 * kWords, kWords)};
-    call.begin = kBegin;
+    const std::vector<std::int32_t> begin(kBatch, kBegin);
+    call.begin = begin;
     call.end = kEnd;
     call.max_steps = max_steps;
     return backend_->decode(call);

@@ -59,12 +59,12 @@ class LossOn : public OnDevice {
     return get(gradient_row);
   }
   StepResult result_of_an_update() {
-    AdamStep step;
+    UpdateStep step;
     step.parameters = zeros(4);
     step.gradients = zeros(4);
     step.first_moment = zeros(4);
     step.second_moment = zeros(4);
-    backend_->adam(step);
+    backend_->update(step);
     return backend_->take_result();
   }
 };
@@ -161,7 +161,7 @@ TEST_P(LossOn, TheLossScaleIsOnTheGradientsAndNotOnTheSum) {
   for (double& one : expected) one *= 1024;
   EXPECT_EQ(gradients_of(shape, row, targets, scale), expected);
   EXPECT_EQ(result_of_an_update().loss.loss, sum);
-  EXPECT_EQ(get(scale), (Row{1024, 7})) << "adam() moves it, not loss()";
+  EXPECT_EQ(get(scale), (Row{1024, 7})) << "update() moves it, not loss()";
 }
 
 TEST_P(LossOn, RefusesATargetThatIsNoWordOnTrueStepsOnly) {

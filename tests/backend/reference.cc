@@ -14,7 +14,7 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 // One direction of one layer. `inputs` [T,B,width]; writes columns [column, column + H) of
 // `outputs` [T,B,M] and of the states [B,M].
 struct Direction {
-  const LstmCase& shape;
+  const RnnCase& shape;
   const double* weights;  // of the cell
   int width;
   bool reverse;
@@ -61,11 +61,11 @@ void drop(Row& values, float probability, DropoutKey key, int layer) {
 
 }  // namespace
 
-std::size_t LstmCase::cell_size(int layer) const {
+std::size_t RnnCase::cell_size(int layer) const {
   return std::size_t{4} * hidden * (width_of(layer) + hidden + 2);
 }
 
-std::size_t LstmCase::cell_offset(int layer, int direction) const {
+std::size_t RnnCase::cell_offset(int layer, int direction) const {
   std::size_t offset = static_cast<std::size_t>(words) * input;
   for (int l = 0; l < layer; ++l) offset += directions * cell_size(l);
   return offset + direction * cell_size(layer);
@@ -93,15 +93,15 @@ Row random_row(std::size_t size, std::uint64_t seed, double scale) {
   return row;
 }
 
-LstmResult lstm(const LstmCase& shape, const Row& parameters, const Batch& batch,
-                const DropoutKey& key) {
+RnnResult lstm(const RnnCase& shape, const Row& parameters, const Batch& batch,
+               const DropoutKey& key) {
   const std::size_t m = shape.memory();
   Row inputs;
   for (const std::int32_t id : batch.ids) {
     const double* from = parameters.data() + static_cast<std::size_t>(id) * shape.input;
     inputs.insert(inputs.end(), from, from + shape.input);
   }
-  LstmResult result;
+  RnnResult result;
   const auto state = parameters.begin() + static_cast<std::ptrdiff_t>(shape.state_offset());
   const auto floats = static_cast<std::ptrdiff_t>(shape.state_size());
   result.last_h.assign(state, state + floats);

@@ -15,7 +15,7 @@ using Row = std::vector<double>;
 
 // Where the parameters of an LSTM call lie in its row: embedding, cells in order (weight_ih,
 // weight_hh, bias_ih, bias_hh), then the initial h and c.
-struct LstmCase {
+struct RnnCase {
   int layers = 1, directions = 1;
   int input = 3, hidden = 4;
   int words = 5;
@@ -34,7 +34,7 @@ struct LstmCase {
   std::size_t output_size() const { return static_cast<std::size_t>(steps) * batch * memory(); }
 };
 
-struct LstmResult {
+struct RnnResult {
   Row output;  // [T,B,M]
   Row last_h;  // [L,B,M]
   Row last_c;
@@ -51,8 +51,8 @@ Batch batch_of(int steps, int batch, int words, bool ragged, std::uint64_t seed)
 // Uniform in +-scale, each exactly representable as float.
 Row random_row(std::size_t size, std::uint64_t seed, double scale);
 
-LstmResult lstm(const LstmCase& shape, const Row& parameters, const Batch& batch,
-                const DropoutKey& key);
+RnnResult lstm(const RnnCase& shape, const Row& parameters, const Batch& batch,
+               const DropoutKey& key);
 
 // Parameters: W_a [M,M], W_c [M,2M], query [T,B,M], memory [S,B,M].
 struct AttentionCase {

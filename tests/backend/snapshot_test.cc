@@ -37,16 +37,16 @@ TEST_P(SnapshotOn, IsWhatTheTensorsHeldThen) {
 }
 
 TEST_P(SnapshotOn, HoldsTheUpdateBeforeItAndNotTheOneAfter) {
-  AdamStep step;
+  UpdateStep step;
   step.parameters = zeros(64);
   step.gradients = filled(64, 1);
   step.first_moment = zeros(64);
   step.second_moment = zeros(64);
-  backend_->adam(step);
+  backend_->update(step);
   const auto snapshot = backend_->snapshot({&step.parameters, 1});
   backend_->write(step.gradients, std::vector<float>(64, 1));
   step.step = 2;
-  backend_->adam(step);
+  backend_->update(step);
   const std::vector<double> now = get(step.parameters);
   const std::vector<float> then = held_by(*snapshot);
   EXPECT_NEAR(then[0], -0.001, 1e-6);

@@ -1,6 +1,6 @@
 #include "tests/backend/training_step.h"
 
-#include "tests/backend/device_lstm.h"
+#include "tests/backend/device_rnn.h"
 
 namespace traind {
 
@@ -47,26 +47,26 @@ StepResult TrainingStep::run(const reference::Batch& source, const reference::Ba
   const std::size_t batch = source.lengths.size();
   const std::size_t floats = batch * steps * decoder_.hidden;
   const std::size_t states = 2 * batch * decoder_.hidden;
-  const LstmState state{state_->tensor().part(0, states), state_->tensor().part(states, states)};
-  const LstmState d_state{d_state_->tensor().part(0, states),
-                          d_state_->tensor().part(states, states)};
+  const RnnState state{state_->tensor().part(0, states), state_->tensor().part(states, states)};
+  const RnnState d_state{d_state_->tensor().part(0, states),
+                         d_state_->tensor().part(states, states)};
   const auto part = [floats](const std::unique_ptr<Buffer>& row) {
     return row->tensor().part(0, floats);
   };
-  LstmForward encode;
+  RnnForward encode;
   encode.input = source.view(steps);
   encode.output = part(memory_);
   encode.last = state;
   encode.dropout = 0.2f;
   encode.mask = {9, static_cast<std::uint64_t>(step), 0};
-  LstmForward answer = encode;
+  RnnForward answer = encode;
   answer.input = target.view(steps);
   answer.output = part(hidden_);
   answer.initial = state;
   answer.last = {};
   answer.mask.site = 8;
-  const auto encoder_tape = backend_.lstm_forward(encoder_stack_, encode);
-  const auto decoder_tape = backend_.lstm_forward(decoder_stack_, answer);
+  const auto encoder_tape = backend_.rnn_forward(encoder_stack_, encode);
+  const auto decoder_tape = backend_.rnn_forward(decoder_stack_, answer);
   const AttentionForward attend{part(hidden_),   part(memory_),   source.lengths,
                                 target.lengths,  steps,           steps,
                                 decoder_.hidden, part(attended_), true};
@@ -84,18 +84,18 @@ StepResult TrainingStep::run(const reference::Batch& source, const reference::Ba
   backend_.attention_backward(
       attention_, {part(d_attended_), part(d_hidden_), part(d_memory_), &attention_gradients_},
       *attention_tape);
-  backend_.lstm_backward(decoder_stack_, {part(d_hidden_), {}, d_state, &decoder_gradients_},
-                         *decoder_tape);
-  backend_.lstm_backward(encoder_stack_, {part(d_memory_), d_state, {}, &encoder_gradients_},
-                         *encoder_tape);
-  AdamStep update;
+  backend_.rnn_backward(decoder_stack_, {part(d_hidden_), {}, d_state, &decoder_gradients_},
+                        *decoder_tape);
+  backend_.rnn_backward(encoder_stack_, {part(d_memory_), d_state, {}, &encoder_gradients_},
+                        *encoder_tape);
+  UpdateStep update;
   update.parameters = parameters_->tensor();
   update.gradients = gradients_->tensor();
   update.first_moment = first_->tensor();
   update.second_moment = second_->tensor();
   update.step = step;
   update.clip_norm = 1;
-  backend_.adam(update);
+  backend_.update(update);
   return backend_.take_result();
 }
 

@@ -27,12 +27,12 @@ class TrainingStep {
 
  private:
   Backend& backend_;
-  reference::LstmCase encoder_, decoder_;
+  reference::RnnCase encoder_, decoder_;
   std::size_t attention_at_ = 0, output_at_ = 0, size_ = 0;
   std::unique_ptr<Buffer> parameters_, gradients_, first_, second_;
   std::unique_ptr<Buffer> memory_, hidden_, attended_, d_attended_, d_hidden_, d_memory_;
   std::unique_ptr<Buffer> state_, d_state_;
-  LstmStack encoder_stack_, decoder_stack_, encoder_gradients_, decoder_gradients_;
+  RnnStack encoder_stack_, decoder_stack_, encoder_gradients_, decoder_gradients_;
   AttentionWeights attention_, attention_gradients_;
   OutputWeights output_, output_gradients_;
 };

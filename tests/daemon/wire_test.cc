@@ -77,20 +77,9 @@ TEST(EventDecoder, KeepsEveryGaugeOfAGpuAndInventsNone) {
 }
 
 TEST(EventDecoder, KeepsEveryFieldOfAnEpoch) {
-  EpochDone epoch{3,
-                  10,
-                  900,
-                  0.4,
-                  0.5,
-                  {100, 0.4, 0.9, 80, 0.3, 0.2, 0.85},
-                  {{"a", "b", "c"}},
-                  true,
-                  0.001,
-                  "00ff",
-                  60,
-                  180,
-                  11,
-                  22};
+  const Scores scores{100, 0.4, 0.9, 80, 0.3, 0.2, 0.85, 0, 0, 0, ""};
+  EpochDone epoch{3,     10,     900, 0.4, 0.5, scores, {{"a", "b", "c"}}, true,
+                  0.001, "00ff", 60,  180, 11,  22,     Measure::kLoss};
   const Event decoded = decode_event(
       event([&](auto& message) { *message.mutable_epoch_done() = to_message(epoch); }));
   EXPECT_EQ(to_message(std::get<EpochDone>(decoded)).SerializeAsString(),

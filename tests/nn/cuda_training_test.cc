@@ -67,11 +67,11 @@ class CudaTraining : public testing::TestWithParam<CudaCase> {
   bool is_float32() const { return GetParam().precision == Precision::kFp32; }
 
   // Mean loss of each step.
-  std::vector<double> train(Seq2seq& model, int from, int to) const {
+  std::vector<double> train(SequenceModel& model, int from, int to) const {
     std::vector<double> losses;
     for (int step = from; step <= to; ++step) {
-      model.forward_backward(batch_of(model.shape(), step).pair(), 1,
-                             static_cast<std::uint64_t>(step));
+      model.forward_backward(batch_of(model.shape(), step).pair(),
+                             {1, static_cast<std::uint64_t>(step)});
       model.update({0.9f, 0.999f, 1e-8f, 5.0f}, step, 0.002f);
       const StepResult result = model.take_result();
       losses.push_back(result.loss.loss / static_cast<double>(result.loss.tokens));
@@ -89,8 +89,8 @@ double mean_of_last(const std::vector<double>& losses, int count) {
 TEST_P(CudaTraining, TwoHundredStepsFollowTheCpu) {
   for (const bool attention : {false, true}) {
     const auto cpu = cpu_backend();
-    Seq2seq expected_model(*cpu, shape(attention));
-    Seq2seq model(*device_.backend, shape(attention));
+    SequenceModel expected_model(*cpu, shape(attention));
+    SequenceModel model(*device_.backend, shape(attention));
     expected_model.initialise(1);
     model.initialise(1);
     const std::vector<double> expected = train(expected_model, 1, 200);
@@ -109,14 +109,14 @@ TEST_P(CudaTraining, GradientsOfEveryKindOfModelAreTheCpus) {
   if (GetParam().precision == Precision::kFp16) return;
   for (const ModelCase& kind : all_model_cases()) {
     const auto cpu = cpu_backend();
-    Seq2seq expected_model(*cpu, kind.shape());
-    Seq2seq model(*device_.backend, kind.shape());
+    SequenceModel expected_model(*cpu, kind.shape());
+    SequenceModel model(*device_.backend, kind.shape());
     const std::vector<float> row = lively_row(model.parameters(), 5);
     const ToyBatch batch = toy_batch(kind.shape(), {}, 9);
     fill(expected_model, row);
     fill(model, row);
-    expected_model.forward_backward(batch.pair(), 1, 3);
-    model.forward_backward(batch.pair(), 1, 3);
+    expected_model.forward_backward(batch.pair(), {1, 3});
+    model.forward_backward(batch.pair(), {1, 3});
     const std::vector<float> expected = gradients_of(expected_model);
     const std::vector<float> actual = gradients_of(model);
     double off = 0;
@@ -132,7 +132,7 @@ TEST_P(CudaTraining, GradientsOfEveryKindOfModelAreTheCpus) {
 TEST_P(CudaTraining, ResumesWithEqualBitsWhenDeterministic) {
   const auto open = [&] { return GetParam().open(GetParam().precision, true).backend; };
   const auto whole_backend = open();
-  Seq2seq whole(*whole_backend, shape(true));
+  SequenceModel whole(*whole_backend, shape(true));
   whole.initialise(1);
   train(whole, 1, 20);
   const std::size_t size = row_size(whole.parameters());
@@ -145,7 +145,7 @@ TEST_P(CudaTraining, ResumesWithEqualBitsWhenDeterministic) {
   train(whole, 21, 40);
 
   const auto resumed_backend = open();
-  Seq2seq resumed(*resumed_backend, shape(true));
+  SequenceModel resumed(*resumed_backend, shape(true));
   resumed.restore(weights, first, second);
   if (resumed.device().loss_scale) resumed.restore_loss_scale(scale);
   train(resumed, 21, 40);

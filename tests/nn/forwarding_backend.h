@@ -28,11 +28,11 @@ class ForwardingBackend : public Backend {
   std::unique_ptr<Snapshot> snapshot(std::span<const Tensor> tensors) override {
     return inner_.snapshot(tensors);
   }
-  std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
-    return inner_.lstm_forward(stack, call);
+  std::unique_ptr<Tape> rnn_forward(const RnnStack& stack, const RnnForward& call) override {
+    return inner_.rnn_forward(stack, call);
   }
-  void lstm_backward(const LstmStack& stack, const LstmBackward& call, Tape& tape) override {
-    inner_.lstm_backward(stack, call, tape);
+  void rnn_backward(const RnnStack& stack, const RnnBackward& call, Tape& tape) override {
+    inner_.rnn_backward(stack, call, tape);
   }
   std::unique_ptr<Tape> attention_forward(const AttentionWeights& weights,
                                           const AttentionForward& call) override {
@@ -43,7 +43,7 @@ class ForwardingBackend : public Backend {
     inner_.attention_backward(weights, call, tape);
   }
   LossSum loss(const LossCall& call) override { return inner_.loss(call); }
-  void adam(const AdamStep& step) override { inner_.adam(step); }
+  void update(const UpdateStep& step) override { inner_.update(step); }
   StepResult take_result() override { return inner_.take_result(); }
   std::vector<Decoded> decode(const DecodeCall& call) override { return inner_.decode(call); }
 

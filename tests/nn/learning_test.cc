@@ -17,11 +17,11 @@ namespace {
 TEST(Learning, OneBatchIsLearntByHeart) {
   const std::unique_ptr<Backend> backend = cpu_backend();
   const ModelShape shape{2, 32, 16, true, true, 0, 20, 20};
-  Seq2seq model(*backend, shape);
+  SequenceModel model(*backend, shape);
   model.initialise(1);
   const ToyBatch batch = toy_batch(shape, {8, 7, 6}, 3);
   for (int step = 1; step <= 300; ++step) {
-    model.forward_backward(batch.pair(), 1, static_cast<std::uint64_t>(step));
+    model.forward_backward(batch.pair(), {1, static_cast<std::uint64_t>(step)});
     model.update({0.9f, 0.999f, 1e-8f, 5.0f}, step, 0.01f);
     model.take_result();
   }
@@ -57,7 +57,7 @@ class Addition : public testing::Test {
     for (std::size_t i = 0; i + kBatch <= order.size(); i += kBatch) {
       const SumBatch batch({order.begin() + static_cast<std::ptrdiff_t>(i),
                             order.begin() + static_cast<std::ptrdiff_t>(i + kBatch)});
-      model_.forward_backward(batch.pair(), kSeed, static_cast<std::uint64_t>(step_));
+      model_.forward_backward(batch.pair(), {kSeed, static_cast<std::uint64_t>(step_)});
       const float rate = kRate * (1 - static_cast<float>(step_) / steps);
       model_.update({0.9f, 0.999f, 1e-8f, 5.0f}, ++step_, rate);
       model_.take_result();
@@ -69,7 +69,7 @@ class Addition : public testing::Test {
     for (const Sum& sum : sums_.held_out) all.push_back(&sum);
     const SumBatch batch(all);
     const std::vector<Decoded> answers =
-        model_.decode(batch.pair().source, kAdditionBegin, kAdditionEnd, 6);
+        model_.decode({batch.pair().source, kAdditionBegin, kAdditionEnd, 6});
     int right = 0;
     for (std::size_t b = 0; b < all.size(); ++b) right += answers[b].ids == all[b]->answer;
     return right / static_cast<double>(all.size());
@@ -77,7 +77,7 @@ class Addition : public testing::Test {
 
   Sums sums_;
   std::unique_ptr<Backend> backend_;
-  Seq2seq model_;
+  SequenceModel model_;
   std::int64_t step_ = 0;
 };
 

@@ -28,17 +28,17 @@ class ScaledBackend : public ForwardingBackend {
 
 constexpr ModelCase kKind{2, true, true, 0.4f};
 
-std::array<float, 2> scale_of(const Seq2seq& model) {
+std::array<float, 2> scale_of(const SequenceModel& model) {
   std::array<float, 2> scale{};
   model.save_loss_scale(scale);
   return scale;
 }
 
-std::vector<StepResult> train(Seq2seq& model, int from, int to) {
+std::vector<StepResult> train(SequenceModel& model, int from, int to) {
   std::vector<StepResult> results;
   for (int step = from; step <= to; ++step) {
     const auto seed = static_cast<std::uint64_t>(step);
-    model.forward_backward(toy_batch(kKind.shape(), {5, 3 + step % 3, 4}, seed).pair(), 1, seed);
+    model.forward_backward(toy_batch(kKind.shape(), {5, 3 + step % 3, 4}, seed).pair(), {1, seed});
     model.update({0.9f, 0.99f, 1e-8f, 1.0f}, step, 0.01f);
     results.push_back(model.take_result());
   }
@@ -49,8 +49,8 @@ std::vector<StepResult> train(Seq2seq& model, int from, int to) {
 TEST(ModelLossScale, ChangesNoBitOfWhatIsLearnt) {
   const std::unique_ptr<Backend> plain = cpu_backend();
   ScaledBackend scaled;
-  Seq2seq one(*plain, kKind.shape());
-  Seq2seq two(scaled, kKind.shape());
+  SequenceModel one(*plain, kKind.shape());
+  SequenceModel two(scaled, kKind.shape());
   const std::vector<float> row = lively_row(one.parameters(), 5);
   fill(one, row);
   fill(two, row);
@@ -65,7 +65,7 @@ TEST(ModelLossScale, ChangesNoBitOfWhatIsLearnt) {
 
 TEST(ModelLossScale, BeginsAnewWithEveryRestoreAndCountsGoodUpdates) {
   ScaledBackend scaled;
-  Seq2seq model(scaled, kKind.shape());
+  SequenceModel model(scaled, kKind.shape());
   model.initialise(1);
   EXPECT_THAT(scale_of(model), ElementsAre(LossScale::kFirst, 0));
   train(model, 1, 3);
@@ -78,7 +78,7 @@ TEST(ModelLossScale, BeginsAnewWithEveryRestoreAndCountsGoodUpdates) {
 
 TEST(ModelLossScale, HalvesWhenAStepOverflowsAndLeavesTheWeightsAlone) {
   ScaledBackend scaled;
-  Seq2seq model(scaled, kKind.shape());
+  SequenceModel model(scaled, kKind.shape());
   std::vector<float> large = lively_row(model.parameters(), 5);
   for (float& weight : large) weight *= 1000;
   fill(model, large);

@@ -10,7 +10,7 @@
 
 #include "model/backend/backend.h"
 #include "model/base/philox.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 
@@ -62,18 +62,18 @@ inline std::vector<float> lively_row(const std::vector<ParameterEntry>& table, s
 }
 
 // The model with `row` as its weights, moments zero.
-inline void fill(Seq2seq& model, std::span<const float> row) {
+inline void fill(SequenceModel& model, std::span<const float> row) {
   const std::vector<float> zero(row.size());
   model.restore(row, zero, zero);
 }
 
-inline std::vector<float> gradients_of(const Seq2seq& model) {
+inline std::vector<float> gradients_of(const SequenceModel& model) {
   std::vector<float> gradients(row_size(model.parameters()));
   model.read_gradients(gradients);
   return gradients;
 }
 
-inline std::vector<float> weights_of(const Seq2seq& model) {
+inline std::vector<float> weights_of(const SequenceModel& model) {
   std::vector<float> weights(row_size(model.parameters()));
   std::vector<float> moments(weights.size());
   model.save(weights, moments, moments);

@@ -27,7 +27,7 @@ struct Saved {
   bool operator==(const Saved&) const = default;
 };
 
-Saved saved(const Seq2seq& model) {
+Saved saved(const SequenceModel& model) {
   const std::size_t size = row_size(model.parameters());
   Saved rows{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size)};
   model.save(rows.weights, rows.first, rows.second);
@@ -65,23 +65,25 @@ class ModelState : public testing::TestWithParam<ModelCase> {
 
   std::vector<float> fresh_gradients(const ToyBatch& batch) {
     fill(model_, row_);
-    model_.forward_backward(batch.pair(), 1, 1);
+    model_.forward_backward(batch.pair(), {1, 1});
     return gradients_of(model_);
   }
 
-  void train(Seq2seq& model, int from, int to) const {
-    const AdamSettings settings{0.9f, 0.99f, 1e-8f, 1.0f};
+  void train(SequenceModel& model, int from, int to) const {
+    UpdateSettings settings;
+    settings.beta2 = 0.99f;
+    settings.clip_norm = 1.0f;
     for (int step = from; step <= to; ++step) {
       const auto seed = static_cast<std::uint64_t>(step);
-      model.forward_backward(toy_batch(GetParam().shape(), {5, 3 + step % 3, 4}, seed).pair(), 1,
-                             seed);
+      model.forward_backward(toy_batch(GetParam().shape(), {5, 3 + step % 3, 4}, seed).pair(),
+                             {1, seed});
       model.update(settings, step, 0.01f);
       model.take_result();
     }
   }
 
   std::unique_ptr<Backend> backend_;
-  Seq2seq model_;
+  SequenceModel model_;
   std::vector<float> row_;
   ToyBatch batch_;
 };
@@ -118,8 +120,8 @@ TEST_P(ModelState, GradientsOfTwoBatchesAddUp) {
   const std::vector<float> first = fresh_gradients(batch_);
   const std::vector<float> second = fresh_gradients(other);
   fill(model_, row_);
-  model_.forward_backward(batch_.pair(), 1, 1);
-  model_.forward_backward(other.pair(), 1, 1);
+  model_.forward_backward(batch_.pair(), {1, 1});
+  model_.forward_backward(other.pair(), {1, 1});
   const std::vector<float> both = gradients_of(model_);
   for (std::size_t i = 0; i < both.size(); ++i) {
     EXPECT_NEAR(both[i], first[i] + second[i], 1e-6) << "float " << i;
@@ -133,7 +135,7 @@ TEST_P(ModelState, SavedAndRestoredItTrainsOnToTheSameBits) {
   const Saved end = saved(model_);
 
   const std::unique_ptr<Backend> backend = cpu_backend();
-  Seq2seq resumed(*backend, GetParam().shape());
+  SequenceModel resumed(*backend, GetParam().shape());
   resumed.restore(middle.weights, middle.first, middle.second);
   EXPECT_EQ(saved(resumed), middle);
   train(resumed, 4, 6);
@@ -147,14 +149,14 @@ TEST_P(ModelState, EvaluatingAndDecodingBetweenStepsChangesNoBit) {
   fill(model_, row_);
   for (int step = 1; step <= 4; ++step) {
     model_.evaluate(batch_.pair());
-    model_.decode(batch_.pair().source, 2, 3, 12);
+    model_.decode({batch_.pair().source, 2, 3, 12});
     train(model_, step, step);
   }
   EXPECT_EQ(saved(model_), plain);
 }
 
 TEST_P(ModelState, UpdateLeavesNoGradientBehind) {
-  model_.forward_backward(batch_.pair(), 1, 1);
+  model_.forward_backward(batch_.pair(), {1, 1});
   model_.update({}, 1, 0.01f);
   EXPECT_GT(model_.take_result().gradient_norm, 0);
   EXPECT_THAT(gradients_of(model_), Each(0.0f));
@@ -162,13 +164,13 @@ TEST_P(ModelState, UpdateLeavesNoGradientBehind) {
 
 TEST_P(ModelState, AllocatesNothingAfterTheLargestBatch) {
   CountingBackend counting(*backend_);
-  Seq2seq model(counting, GetParam().shape());
+  SequenceModel model(counting, GetParam().shape());
   model.initialise(1);
   const auto pass = [&](const ToySize& size) {
     const ToyBatch batch = toy_batch(GetParam().shape(), size, 1);
-    model.forward_backward(batch.pair(), 1, 1);
+    model.forward_backward(batch.pair(), {1, 1});
     model.evaluate(batch.pair());
-    model.decode(batch.pair().source, 2, 3, 4);
+    model.decode({batch.pair().source, 2, 3, 4});
   };
   pass({6, 8, 7});
   const int before = counting.allocations();
@@ -184,12 +186,12 @@ INSTANTIATE_TEST_SUITE_P(EveryKind, ModelState, testing::ValuesIn(all_model_case
 TEST(ModelDropout, ChangesWithTheStepAndTheSeed) {
   const std::unique_ptr<Backend> backend = cpu_backend();
   const ModelCase kind{2, false, false, 0.4f};
-  Seq2seq model(*backend, kind.shape());
+  SequenceModel model(*backend, kind.shape());
   const std::vector<float> row = lively_row(model.parameters(), 5);
   const ToyBatch batch = toy_batch(kind.shape(), {}, 9);
   const auto gradients = [&](std::uint64_t seed, std::uint64_t step) {
     fill(model, row);
-    model.forward_backward(batch.pair(), seed, step);
+    model.forward_backward(batch.pair(), {seed, step});
     return gradients_of(model);
   };
   const std::vector<float> first = gradients(1, 1);
@@ -201,15 +203,15 @@ TEST(ModelDropout, ChangesWithTheStepAndTheSeed) {
 TEST(ModelInitialise, ForgetsWhatWasBefore) {
   const std::unique_ptr<Backend> backend = cpu_backend();
   const ModelCase kind{2, true, true, 0};
-  Seq2seq model(*backend, kind.shape());
+  SequenceModel model(*backend, kind.shape());
   model.initialise(3);
   const Saved start = saved(model);
   EXPECT_THAT(start.first, Each(0.0f));
   EXPECT_THAT(start.second, Each(0.0f));
   const ToyBatch batch = toy_batch(kind.shape(), {}, 9);
-  model.forward_backward(batch.pair(), 1, 1);
+  model.forward_backward(batch.pair(), {1, 1});
   model.update({}, 1, 0.1f);
-  model.forward_backward(batch.pair(), 1, 2);
+  model.forward_backward(batch.pair(), {1, 2});
   model.initialise(3);
   EXPECT_EQ(saved(model), start);
   EXPECT_THAT(gradients_of(model), Each(0.0f));
@@ -218,7 +220,7 @@ TEST(ModelInitialise, ForgetsWhatWasBefore) {
 TEST(ModelSize, CountsParametersWithoutPadding) {
   const std::unique_ptr<Backend> backend = cpu_backend();
   // 2 sides: embedding 100 x 8, one layer 4*16 x (8 + 16 + 2); output 100 x 16 + 100.
-  Seq2seq model(*backend, {1, 16, 8, false, false, 0, 100, 100});
+  SequenceModel model(*backend, {1, 16, 8, false, false, 0, 100, 100});
   EXPECT_EQ(model.parameter_count(), 2 * (800 + 64 * 26) + 1700);
 }
 
@@ -230,7 +232,7 @@ struct BadBatch {
 TEST(ModelBatch, ThatWouldReadOutsideIsRefusedWithTheReason) {
   const std::unique_ptr<Backend> backend = cpu_backend();
   const ModelCase kind{1, false, true, 0};
-  Seq2seq model(*backend, kind.shape());
+  SequenceModel model(*backend, kind.shape());
   const std::vector<BadBatch> bad = {
       {[](ToyBatch& b) { b.source[5] = 7; },
        "the source has id 7 at step 1 of sentence 1, outside a vocabulary of 7"},
@@ -252,7 +254,7 @@ TEST(ModelBatch, ThatWouldReadOutsideIsRefusedWithTheReason) {
     ToyBatch batch = toy_batch(kind.shape(), {}, 9);
     of.spoil(batch);
     try {
-      model.forward_backward(batch.pair(), 1, 1);
+      model.forward_backward(batch.pair(), {1, 1});
       ADD_FAILURE() << "accepted: " << of.reason;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kInternal);

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 

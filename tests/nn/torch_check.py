@@ -60,7 +60,7 @@ class Attention(nn.Module):
         return torch.tanh(self.combine(torch.cat([context, query], 2)))
 
 
-class Seq2seq(nn.Module):
+class SequenceModel(nn.Module):
     def __init__(self, shape):
         super().__init__()
         hidden, layers, directions = shape["hidden"], shape["layers"], shape["directions"]
@@ -112,7 +112,7 @@ def check(weights_file):
     target_in = numbers(metadata["target_in"]).reshape(-1, batch)
     target_out = numbers(metadata["target_out"]).reshape(-1, batch)
 
-    model = Seq2seq(shape).double()
+    model = SequenceModel(shape).double()
     model.load_state_dict(weights, strict=True)
     logits = model(source, source_lengths, target_in)
     true_step = torch.arange(len(target_out))[:, None] < target_lengths[None, :]

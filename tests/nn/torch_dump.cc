@@ -59,11 +59,11 @@ void dump(const ModelCase& kind, const std::string& folder) {
   const ModelShape shape{kind.layers,  24, 10, kind.bidirectional, kind.attention, 0,
                          /*words*/ 17, 19};
   const std::unique_ptr<Backend> backend = cpu_backend();
-  Seq2seq model(*backend, shape);
+  SequenceModel model(*backend, shape);
   const std::vector<float> row = lively_row(model.parameters(), 21);
   fill(model, row);
   const ToyBatch batch = toy_batch(shape, {6, 9, 7}, 4);
-  model.forward_backward(batch.pair(), 1, 1);
+  model.forward_backward(batch.pair(), {1, 1});
   const std::vector<float> gradients = gradients_of(model);
   model.update({}, 1, 0);
   const LossSum sum = model.take_result().loss;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/base/philox.h"
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 namespace traind {
 

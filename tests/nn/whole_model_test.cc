@@ -59,7 +59,7 @@ class WholeModel : public testing::TestWithParam<std::tuple<ModelCase, Device>> 
   }
 
   std::unique_ptr<Backend> backend_;
-  Seq2seq model_;
+  SequenceModel model_;
   std::vector<float> row_;
   ToyBatch batch_;
   ReferenceModel reference_;
@@ -75,7 +75,7 @@ TEST_P(WholeModel, LossEqualsTheReference) {
 
 TEST_P(WholeModel, TrainingLossEqualsTheReferenceUnderTheSameMasks) {
   const LossSum expected = reference_.loss(batch_.pair(), masks());
-  model_.forward_backward(batch_.pair(), kSeed, kStep);
+  model_.forward_backward(batch_.pair(), {kSeed, kStep});
   model_.update({}, 1, 0);
   const LossSum sum = model_.take_result().loss;
   EXPECT_NEAR(sum.loss, expected.loss, 2e-6 * expected.loss);
@@ -84,7 +84,7 @@ TEST_P(WholeModel, TrainingLossEqualsTheReferenceUnderTheSameMasks) {
 }
 
 TEST_P(WholeModel, GradientsEqualCentralDifferences) {
-  model_.forward_backward(batch_.pair(), kSeed, kStep);
+  model_.forward_backward(batch_.pair(), {kSeed, kStep});
   const std::vector<float> gradients = gradients_of(model_);
   for (const ParameterEntry& entry : model_.parameters()) {
     double largest = 0;
@@ -100,7 +100,7 @@ TEST_P(WholeModel, GradientsEqualCentralDifferences) {
 }
 
 TEST_P(WholeModel, GradientsOfThePaddingBetweenEntriesStayZero) {
-  model_.forward_backward(batch_.pair(), kSeed, kStep);
+  model_.forward_backward(batch_.pair(), {kSeed, kStep});
   const std::vector<float> gradients = gradients_of(model_);
   std::size_t end = 0;
   for (const ParameterEntry& entry : model_.parameters()) {
@@ -116,7 +116,7 @@ TEST_P(WholeModel, DecodesWhatTheReferenceDecodes) {
   const Sequences source = batch_.pair().source;
   const ReferenceAnswers expected = reference_.decode(source, kBegin, kEnd, kMaxSteps);
   ASSERT_GT(expected.closest_call, 1e-5) << "choose another seed: a float may see a tie here";
-  const std::vector<Decoded> answers = model_.decode(source, kBegin, kEnd, kMaxSteps);
+  const std::vector<Decoded> answers = model_.decode({source, kBegin, kEnd, kMaxSteps});
   ASSERT_EQ(answers.size(), expected.rows.size());
   for (std::size_t b = 0; b < answers.size(); ++b) {
     EXPECT_EQ(answers[b].ids, expected.rows[b].ids) << "sentence " << b;

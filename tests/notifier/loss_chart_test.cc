@@ -71,22 +71,22 @@ TEST(LossChart, HoldsExtremeLosses) {
   }
 }
 
-TEST(LossScale, IsLogarithmicOverMoreThanATenth) {
+TEST(LossAxis, IsLogarithmicOverMoreThanATenth) {
   LossSeries series;
   series.train = {{1, 2.0}, {2, 0.3}};
   EXPECT_FALSE(loss_scale_for(series).logarithmic);
   series.train = {{1, 2.0}, {2, 0.1}};
-  const LossScale scale = loss_scale_for(series);
+  const LossAxis scale = loss_scale_for(series);
   EXPECT_TRUE(scale.logarithmic);
   EXPECT_GT(scale.share(0.1), 0);
   EXPECT_LT(scale.share(2.0), 1);
 }
 
-TEST(LossScale, HasAHandfulOfRoundTicks) {
+TEST(LossAxis, HasAHandfulOfRoundTicks) {
   for (const double high : {0.0123, 0.7, 3.0, 45.0, 12000.0}) {
     LossSeries series;
     series.train = {{1, high}, {2, high / 5}};
-    const LossScale scale = loss_scale_for(series);
+    const LossAxis scale = loss_scale_for(series);
     EXPECT_GE(scale.ticks.size(), 3U) << high;
     EXPECT_LE(scale.ticks.size(), 8U) << high;
     EXPECT_LE(scale.share(high), 1) << high;
@@ -95,7 +95,7 @@ TEST(LossScale, HasAHandfulOfRoundTicks) {
   }
 }
 
-TEST(LossScale, CountsEpochsInWholeSteps) {
+TEST(LossAxis, CountsEpochsInWholeSteps) {
   EXPECT_EQ(epoch_ticks(1, 7).size(), 7U);
   EXPECT_LE(epoch_ticks(0, 1000).size(), 11U);
   EXPECT_EQ(epoch_ticks(0, 1).front().label, "0");

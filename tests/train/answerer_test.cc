@@ -33,7 +33,7 @@ TEST(Answerer, PaddingMakesNoAnswerLonger) {
   for (const int multiple : {1, 8}) {
     PaddingDevice device(multiple);
     const int words = static_cast<int>(letters.size());
-    Seq2seq model(device, {1, 4, 4, false, false, 0, words, words});
+    SequenceModel model(device, {1, 4, 4, false, false, 0, words, words});
     // It says "a" and never comes to an end.
     std::vector<float> row(row_size(model.parameters()));
     row[entry_named(model.parameters(), "output.bias").offset +

@@ -38,13 +38,13 @@ class SmallDevice : public ForwardingBackend {
     left_ -= floats;
     return ForwardingBackend::allocate(floats);
   }
-  void adam(const AdamStep& step) override {
+  void update(const UpdateStep& step) override {
     if (batches_ != nullptr) batches_->push_back(batch_);
-    ForwardingBackend::adam(step);
+    ForwardingBackend::update(step);
   }
-  std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
+  std::unique_ptr<Tape> rnn_forward(const RnnStack& stack, const RnnForward& call) override {
     batch_ = call.input.batch();
-    return ForwardingBackend::lstm_forward(stack, call);
+    return ForwardingBackend::rnn_forward(stack, call);
   }
 
  private:

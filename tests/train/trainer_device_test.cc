@@ -43,18 +43,18 @@ class OddDevice : public ForwardingBackend {
     info.loss_scale = traits_.loss_scale;
     return info;
   }
-  std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
+  std::unique_ptr<Tape> rnn_forward(const RnnStack& stack, const RnnForward& call) override {
     if (traits_.steps != nullptr) traits_.steps->push_back(call.input.steps);
-    return ForwardingBackend::lstm_forward(stack, call);
+    return ForwardingBackend::rnn_forward(stack, call);
   }
   LossSum loss(const LossCall& call) override {
     if (call.gradients == nullptr) note('E');
     return ForwardingBackend::loss(call);
   }
-  void adam(const AdamStep& step) override {
+  void update(const UpdateStep& step) override {
     note('A');
     if (traits_.on_adam) traits_.on_adam(++updates_);
-    ForwardingBackend::adam(step);
+    ForwardingBackend::update(step);
   }
   StepResult take_result() override {
     note('T');

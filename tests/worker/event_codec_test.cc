@@ -56,8 +56,8 @@ TEST(EventCodec, TellsNoGaugesWithoutAGpu) {
 }
 
 TEST(EventCodec, TellsAllOfEpochDone) {
-  EpochDone epoch{1,   2, 3, 4, 5, {1, 2, 3, 4, 5, 6, 7}, {{"s", "t", "o"}}, true, 6,
-                  "d", 7, 8, 9, 10};
+  const Scores scores{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "s"};
+  EpochDone epoch{1, 2, 3, 4, 5, scores, {{"s", "t", "o"}}, true, 6, "d", 7, 8, 9, 10};
   const auto message = to_proto(epoch);
   EXPECT_EQ(unset_fields(message.epoch_done()), kNone);
   EXPECT_EQ(unset_fields(message.epoch_done().scores()), kNone);

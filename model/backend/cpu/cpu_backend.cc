@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "model/backend/cpu/adam.h"
 #include "model/backend/cpu/attention.h"
 #include "model/backend/cpu/decode.h"
 #include "model/backend/cpu/engine.h"
 #include "model/backend/cpu/loss.h"
-#include "model/backend/cpu/lstm.h"
 #include "model/backend/cpu/processor.h"
+#include "model/backend/cpu/rnn.h"
 #include "model/backend/cpu/streamed_copy.h"
+#include "model/backend/cpu/update.h"
 
 namespace traind::cpu {
 namespace {
@@ -107,12 +107,12 @@ class CpuBackend : public Backend {
     return copy;
   }
 
-  std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
-    return cpu::lstm_forward(engine_, stack, call);
+  std::unique_ptr<Tape> rnn_forward(const RnnStack& stack, const RnnForward& call) override {
+    return cpu::rnn_forward(engine_, stack, call);
   }
 
-  void lstm_backward(const LstmStack& stack, const LstmBackward& call, Tape& tape) override {
-    cpu::lstm_backward(engine_, stack, call, tape);
+  void rnn_backward(const RnnStack& stack, const RnnBackward& call, Tape& tape) override {
+    cpu::rnn_backward(engine_, stack, call, tape);
   }
 
   std::unique_ptr<Tape> attention_forward(const AttentionWeights& weights,
@@ -134,15 +134,15 @@ class CpuBackend : public Backend {
     return {};
   }
 
-  void adam(const AdamStep& step) override {
-    StepResult result = cpu::adam(engine_, step);
+  void update(const UpdateStep& step) override {
+    StepResult result = cpu::update(engine_, step);
     result.loss = pending_;
     results_.push_back(result);
     pending_ = {};
   }
 
   StepResult take_result() override {
-    require(!results_.empty(), "take_result: no adam() is left to report on");
+    require(!results_.empty(), "take_result: no update() is left to report on");
     const StepResult result = results_.front();
     results_.erase(results_.begin());
     return result;
@@ -156,7 +156,7 @@ class CpuBackend : public Backend {
   Engine engine_;
   Arena snapshots_;  // of their own, so that a batch's work never takes the large block
   LossSum pending_;
-  std::vector<StepResult> results_;  // of adam() calls not yet taken, oldest first
+  std::vector<StepResult> results_;  // of update() calls not yet taken, oldest first
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "model/backend/cpu/attention.h"
-#include "model/backend/cpu/lstm.h"
+#include "model/backend/cpu/rnn.h"
 
 namespace traind::cpu {
 namespace {
@@ -48,7 +48,7 @@ void Decoding::start() {
   if (call.initial.h) std::memcpy(state, call.initial.h.data, sizeof(float) * floats);
   if (call.initial.c) std::memcpy(state + floats, call.initial.c.data, sizeof(float) * floats);
   for (int b = 0; b < batch; ++b) {
-    ids[b] = call.begin;
+    ids[b] = call.begin[b];
     ones[b] = 1;
   }
 }
@@ -59,13 +59,13 @@ void Decoding::step(bool odd) {
   float* before = state + (odd ? 2 * floats : 0);
   float* after = state + (odd ? 0 : 2 * floats);
   const std::span<const std::int32_t> one_step(ones, static_cast<std::size_t>(batch));
-  LstmForward lstm;
+  RnnForward lstm;
   lstm.input = {{ids, static_cast<std::size_t>(batch)}, one_step, 1};
   lstm.initial = {{before, floats}, {before + floats, floats}};
   lstm.last = {{after, floats}, {after + floats, floats}};
   lstm.output = {hidden, rows};
   lstm.training = false;
-  lstm_forward(engine, *call.decoder, lstm);
+  rnn_forward(engine, *call.decoder, lstm);
   if (call.attention != nullptr) {
     AttentionForward attention;
     attention.query = {hidden, rows};
@@ -119,8 +119,7 @@ std::vector<Decoded> decode(Engine& engine, const DecodeCall& call) {
   Decoding decoding{engine, call};
   decoding.width = call.decoder->memory();
   decoding.words = static_cast<int>(call.output.bias.size);
-  decoding.batch = static_cast<int>(
-      call.initial.h.size / (static_cast<std::size_t>(decoding.width) * call.decoder->layers));
+  decoding.batch = static_cast<int>(call.begin.size());
   const Lease workspace = lend(engine.arena, decoding);
   decoding.start();
   std::vector<Decoded> rows(static_cast<std::size_t>(decoding.batch));

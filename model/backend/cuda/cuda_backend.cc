@@ -1,13 +1,13 @@
 #include "model/backend/cuda/cuda_backend.h"
 
 #include "model/backend/checks.h"
-#include "model/backend/cuda/adam.h"
 #include "model/backend/cuda/attention.h"
 #include "model/backend/cuda/decode.h"
 #include "model/backend/cuda/engine.h"
 #include "model/backend/cuda/loss.h"
-#include "model/backend/cuda/lstm.h"
+#include "model/backend/cuda/rnn.h"
 #include "model/backend/cuda/snapshots.h"
+#include "model/backend/cuda/update.h"
 
 namespace traind::cuda {
 namespace {
@@ -61,12 +61,12 @@ class CudaBackend : public Backend {
     return snapshots_.take(tensors);
   }
 
-  std::unique_ptr<Tape> lstm_forward(const LstmStack& stack, const LstmForward& call) override {
-    return cuda::lstm_forward(engine_, stack, call);
+  std::unique_ptr<Tape> rnn_forward(const RnnStack& stack, const RnnForward& call) override {
+    return cuda::rnn_forward(engine_, stack, call);
   }
 
-  void lstm_backward(const LstmStack& stack, const LstmBackward& call, Tape& tape) override {
-    cuda::lstm_backward(engine_, stack, call, tape);
+  void rnn_backward(const RnnStack& stack, const RnnBackward& call, Tape& tape) override {
+    cuda::rnn_backward(engine_, stack, call, tape);
   }
 
   std::unique_ptr<Tape> attention_forward(const AttentionWeights& weights,
@@ -80,7 +80,7 @@ class CudaBackend : public Backend {
   }
 
   LossSum loss(const LossCall& call) override { return cuda::loss(engine_, call); }
-  void adam(const AdamStep& step) override { cuda::adam(engine_, step); }
+  void update(const UpdateStep& step) override { cuda::update(engine_, step); }
   StepResult take_result() override { return cuda::take_result(engine_); }
 
   std::vector<Decoded> decode(const DecodeCall& call) override {

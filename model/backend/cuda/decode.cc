@@ -97,14 +97,15 @@ void Decoding::start() {
     layer.weight_hh = weight_in(recorder(), call.decoder->cells[l].weight_hh, layer.weight_hh);
     const std::size_t from = l * memory.state();
     const float* const c = call.initial.c ? call.initial.c.data + from : nullptr;
-    put_rows(recorder(), call.initial.h.data + from, layer.h, memory.batch, memory.hidden);
+    const float* const h = call.initial.h ? call.initial.h.data + from : nullptr;
+    put_rows(recorder(), h, layer.h, memory.batch, memory.hidden);
     put_rows(recorder(), c, {floats_at(layer.c), memory.hidden}, memory.batch, memory.hidden);
   }
   memory.weight = weight_in(recorder(), call.output.weight, memory.weight);
   DecodingStart begin;
   begin.ids = memory.ids;
   begin.rows = memory.rows;
-  begin.begin = call.begin;
+  begin.begin = recorder().stage(call.begin);
   begin.batch = memory.batch;
   recorder().launch(begin);
 }
@@ -194,13 +195,12 @@ std::vector<Decoded> Decoding::result(const std::vector<DecodedRow>& rows) {
 
 DecodingMemory memory_for(const DecodeCall& call, Type type) {
   DecodingMemory memory;
-  const LstmStack& decoder = *call.decoder;
+  const RnnStack& decoder = *call.decoder;
   memory.type = type;
   memory.hidden = decoder.memory();
   memory.input = decoder.input;
   memory.words = static_cast<int>(call.output.bias.size);
-  memory.batch = static_cast<int>(call.initial.h.size /
-                                  (static_cast<std::size_t>(memory.hidden) * decoder.layers));
+  memory.batch = static_cast<int>(call.begin.size());
   memory.max_steps = std::max(call.max_steps, 0);
   memory.layers.resize(static_cast<std::size_t>(decoder.layers));
   memory.attends = call.attention != nullptr;
@@ -215,7 +215,7 @@ std::vector<Decoded> decode(Engine& engine, const DecodeCall& call) {
   check_decode(call);
   Decoding decoding{engine, call, memory_for(call, engine.recorder.type()), {}};
   const std::size_t staged =
-      sizeof(std::int32_t) * decoding.memory.batch + call.memory_lengths.size_bytes();
+      2 * sizeof(std::int32_t) * decoding.memory.batch + call.memory_lengths.size_bytes();
   engine.recorder.room_for(staged);
   engine.recorder.lay_out(engine.decode_memory, decoding.memory);
   decoding.start();

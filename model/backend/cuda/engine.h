@@ -16,9 +16,9 @@ struct Engine {
   Device device;
   Recorder recorder{device};
   Results results{device};
-  RegionPool lstm_tapes{device};
+  RegionPool rnn_tapes{device};
   RegionPool attention_tapes{device};
-  Region lstm_memory{device};       // of a stack's pass without a tape, and of every backward pass
+  Region rnn_memory{device};        // of a stack's pass without a tape, and of every backward pass
   Region attention_memory{device};  // likewise
   Region loss_memory{device};
   Region adam_memory{device};

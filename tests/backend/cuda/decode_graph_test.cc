@@ -4,7 +4,7 @@
 #include "model/backend/cuda/cuda_backend.h"
 #include "tests/backend/cuda/host_device.h"
 #include "tests/backend/device_case.h"
-#include "tests/backend/device_lstm.h"
+#include "tests/backend/device_rnn.h"
 
 namespace traind {
 namespace {
@@ -16,12 +16,12 @@ class DecodeGraph : public OnDevice {
  protected:
   // Tokens of each of five sentences; `end` is how likely the end mark is.
   std::vector<Decoded> decode(int max_steps, float end) {
-    const reference::LstmCase shape{1, 1, 4, 6, kWords, 1, 5, false, true, 0};
+    const reference::RnnCase shape{1, 1, 4, 6, kWords, 1, 5, false, true, 0};
     const Tensor lstm = put(reference::random_row(shape.size(), 1, 1));
     reference::Row output = reference::random_row((6 + 1) * kWords, 3, 1);
     output[6 * kWords + kEnd] = end;
     const Tensor weights = put(output);
-    const LstmStack stack = stack_over(shape, lstm);
+    const RnnStack stack = stack_over(shape, lstm);
     DecodeCall call;
     call.decoder = &stack;
     call.initial = initial_over(shape, lstm);

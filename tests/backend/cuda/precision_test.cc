@@ -6,7 +6,7 @@
 
 #include "model/backend/cuda/cuda_backend.h"
 #include "tests/backend/device_case.h"
-#include "tests/backend/device_lstm.h"
+#include "tests/backend/device_rnn.h"
 
 namespace traind {
 namespace {
@@ -85,13 +85,13 @@ class Precision16 : public OnDevice {
   }
 
   std::vector<Decoded> decode() {
-    const reference::LstmCase shape{2, 1, 8, 16, 20, 1, 6, false, true, 0};
+    const reference::RnnCase shape{2, 1, 8, 16, 20, 1, 6, false, true, 0};
     const reference::AttentionCase attention{1, 7, 6, 16};
     const Tensor lstm = put(reference::random_row(shape.size(), 1, 0.6));
     const Tensor attend = put(reference::random_row(attention.size(), 2, 0.6));
     const Tensor output = put(reference::random_row(17 * 20, 3, 2));
     const std::vector<std::int32_t> lengths = {7, 2, 5, 1, 3, 7};
-    const LstmStack stack = stack_over(shape, lstm);
+    const RnnStack stack = stack_over(shape, lstm);
     const AttentionWeights weights{attend.part(0, 256), attend.part(256, 512)};
     DecodeCall call;
     call.decoder = &stack;

@@ -44,7 +44,7 @@ class CudaResults : public OnDevice {
     call.gradients = &gradients;
     call.gradient_scale = gradient_scale;
     backend_->loss(call);
-    backend_->adam(step_);
+    backend_->update(step_);
   }
   OutputWeights weights_of(Tensor row) const {
     return {row.part(0, shape_.bias_offset()),
@@ -55,7 +55,7 @@ class CudaResults : public OnDevice {
   }
 
   const reference::LossCase shape_{4, 3, 5, 6};
-  AdamStep step_;
+  UpdateStep step_;
 };
 
 TEST_P(CudaResults, NumbersOfAStepAreNotNewWork) {
@@ -74,10 +74,10 @@ TEST_P(CudaResults, NumbersOfAStepAreNotNewWork) {
 }
 
 TEST_P(CudaResults, AFullRingIsRefusedUntilAResultIsTaken) {
-  for (int i = 0; i < cuda::Results::kSlots; ++i) backend_->adam(step_);
-  EXPECT_THROW(backend_->adam(step_), Error);
+  for (int i = 0; i < cuda::Results::kSlots; ++i) backend_->update(step_);
+  EXPECT_THROW(backend_->update(step_), Error);
   backend_->take_result();
-  EXPECT_NO_THROW(backend_->adam(step_));
+  EXPECT_NO_THROW(backend_->update(step_));
 }
 
 TEST_P(CudaResults, AnEvaluationBetweenLossAndUpdateIsNotPartOfTheResult) {
@@ -89,7 +89,7 @@ TEST_P(CudaResults, AnEvaluationBetweenLossAndUpdateIsNotPartOfTheResult) {
   call.gradients = &gradients;
   backend_->loss(call);
   EXPECT_EQ(backend_->loss(loss_call(batch)).loss, one.loss);
-  backend_->adam(step_);
+  backend_->update(step_);
   const StepResult result = backend_->take_result();
   EXPECT_EQ(result.loss.loss, one.loss);
   EXPECT_EQ(result.loss.tokens, one.tokens);

@@ -16,13 +16,14 @@ struct DecodedRow {
 struct DecodingStart {
   static constexpr const char* kName = "decoding_start";
   static constexpr bool kOneThread = true;
-  std::int32_t* ids = nullptr;  // [B], written
-  DecodedRow* rows = nullptr;   // [B], written
-  std::int32_t begin = 0, batch = 0;
+  std::int32_t* ids = nullptr;          // [B], written
+  DecodedRow* rows = nullptr;           // [B], written
+  const std::int32_t* begin = nullptr;  // [B]
+  std::int32_t batch = 0, unused = 0;
 
   std::size_t count() const { return static_cast<std::size_t>(batch); }
   TRAIND_HOST_DEVICE void operator()(std::size_t b) const {
-    ids[b] = begin;
+    ids[b] = begin[b];
     rows[b] = DecodedRow();
   }
 };

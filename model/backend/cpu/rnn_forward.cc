@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/backend/cpu/lstm.h"
+#include "model/backend/cpu/rnn.h"
 
 namespace traind::cpu {
 namespace {
@@ -9,9 +9,9 @@ namespace {
 // A forward call in the making: the tape, and what is needed only until it returns.
 struct Forward {
   const Kernels& kernels;
-  const LstmStack& stack;
-  const LstmForward& call;
-  LstmTape& tape;
+  const RnnStack& stack;
+  const RnnForward& call;
+  RnnTape& tape;
   float* table = nullptr;                   // [D][V,4*Hp]
   float* bias = nullptr;                    // [L*D][4*Hp]
   float* h = nullptr;                       // [D][B,Hp] running state
@@ -20,7 +20,7 @@ struct Forward {
   const float** recurrent_packs = nullptr;  // [L*D]
 
   void lay_out(Carver& carver) {
-    const LstmSize& s = tape.size;
+    const RnnSize& s = tape.size;
     const std::size_t cells = static_cast<std::size_t>(s.layers) * s.directions;
     const std::size_t state = static_cast<std::size_t>(s.directions) * s.batch * s.padded_hidden;
     table = s.table ? carver.floats(s.directions * s.gates() * s.words) : nullptr;
@@ -47,10 +47,10 @@ struct Forward {
 };
 
 void Forward::prepare(PackCache& packs) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   for (int l = 0; l < s.layers; ++l) {
     for (int d = 0; d < s.directions; ++d) {
-      const LstmCell& weights = stack.cells[cell(l, d)];
+      const RnnCell& weights = stack.cells[cell(l, d)];
       input_packs[cell(l, d)] = packs.packed(input_source(s, weights, l, true));
       recurrent_packs[cell(l, d)] = packs.packed(recurrent_source(s, weights, true));
       float* sums = bias + cell(l, d) * s.gates();
@@ -83,7 +83,7 @@ void Forward::run(const Lane& lane) {
 
 // What the inputs add to the gates, for every token, or for every word of the table.
 void Forward::project(const Lane& lane, int l) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const int gates = static_cast<int>(s.gates());
   const int width = s.input_of(l);
   const bool from_table = l == 0 && s.table;
@@ -131,7 +131,7 @@ void Forward::carry(int l, int d, Range sentences) {
 }
 
 void Forward::start_state(int l, int d, Range sentences) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t hp = static_cast<std::size_t>(s.padded_hidden);
   const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(s.hidden);
   for (int b = sentences.begin; b < sentences.end; ++b) {
@@ -145,7 +145,7 @@ void Forward::start_state(int l, int d, Range sentences) {
 }
 
 void Forward::end_state(int l, int d, Range sentences) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(s.hidden);
   for (int b = sentences.begin; b < sentences.end; ++b) {
     const std::size_t at = (static_cast<std::size_t>(d) * s.batch + b) * s.padded_hidden;
@@ -156,7 +156,7 @@ void Forward::end_state(int l, int d, Range sentences) {
 }
 
 void Forward::step(int l, int d, int t, Range sentences) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t hp = static_cast<std::size_t>(s.padded_hidden);
   const std::size_t first = tape.rows.begin(t, sentences.begin);
   const int n = tape.rows.begin(t, sentences.end) - static_cast<int>(first);
@@ -198,7 +198,7 @@ void Forward::step(int l, int d, int t, Range sentences) {
 
 // row < 0: padding.
 void Forward::put_output(int l, int d, int t, int b, int row, const float* h_row) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(s.hidden);
   const std::size_t width = static_cast<std::size_t>(s.memory);
   const std::size_t column = s.column(d);
@@ -216,8 +216,8 @@ void Forward::put_output(int l, int d, int t, int b, int row, const float* h_row
   }
 }
 
-LstmSize size_of(const LstmStack& stack, const LstmForward& call) {
-  LstmSize s;
+RnnSize size_of(const RnnStack& stack, const RnnForward& call) {
+  RnnSize s;
   s.layers = stack.layers;
   s.directions = stack.directions;
   s.input = stack.input;
@@ -232,10 +232,9 @@ LstmSize size_of(const LstmStack& stack, const LstmForward& call) {
 
 }  // namespace
 
-std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack,
-                                   const LstmForward& call) {
-  check_lstm_forward(stack, call);
-  std::unique_ptr<LstmTape> tape(new (engine.arena) LstmTape);
+std::unique_ptr<Tape> rnn_forward(Engine& engine, const RnnStack& stack, const RnnForward& call) {
+  check_rnn_forward(stack, call);
+  std::unique_ptr<RnnTape> tape(new (engine.arena) RnnTape);
   tape->size = size_of(stack, call);
   tape->keep = call.training;
   tape->dropped = call.training && call.dropout > 0 && stack.layers > 1;

@@ -5,44 +5,44 @@
 
 #include "model/backend/cuda/cuda_backend.h"
 #include "tests/backend/device_case.h"
-#include "tests/backend/device_lstm.h"
+#include "tests/backend/device_rnn.h"
 
 namespace traind {
 namespace {
 
-using reference::LstmCase;
+using reference::RnnCase;
 using reference::Row;
 
-class LstmPrecision : public OnDevice {
+class RnnPrecision : public OnDevice {
  protected:
   struct Outcome {
     Row output, last_h, last_c, gradients;
   };
-  Outcome run(const LstmCase& shape, const reference::Batch& batch) {
+  Outcome run(const RnnCase& shape, const reference::Batch& batch) {
     const Row parameters = reference::random_row(shape.size(), 1, 0.5);
     const Tensor row = put(parameters);
     const Tensor gradient_row = zeros(parameters.size());
-    LstmForward forward;
+    RnnForward forward;
     forward.input = batch.view(shape.steps);
     forward.initial = initial_over(shape, row);
     forward.output = zeros(shape.output_size());
     forward.last = {zeros(shape.state_size()), zeros(shape.state_size())};
-    const LstmStack stack = stack_over(shape, row);
-    const auto tape = backend_->lstm_forward(stack, forward);
-    LstmStack gradients = stack_over(shape, gradient_row);
-    const LstmState d_last{put(reference::random_row(shape.state_size(), 3, 1)),
-                           put(reference::random_row(shape.state_size(), 4, 1))};
-    backend_->lstm_backward(stack,
-                            {put(reference::random_row(shape.output_size(), 2, 1)), d_last,
-                             initial_over(shape, gradient_row), &gradients},
-                            *tape);
+    const RnnStack stack = stack_over(shape, row);
+    const auto tape = backend_->rnn_forward(stack, forward);
+    RnnStack gradients = stack_over(shape, gradient_row);
+    const RnnState d_last{put(reference::random_row(shape.state_size(), 3, 1)),
+                          put(reference::random_row(shape.state_size(), 4, 1))};
+    backend_->rnn_backward(stack,
+                           {put(reference::random_row(shape.output_size(), 2, 1)), d_last,
+                            initial_over(shape, gradient_row), &gradients},
+                           *tape);
     return {get(forward.output), get(forward.last.h), get(forward.last.c), get(gradient_row)};
   }
 };
 
-TEST_P(LstmPrecision, IsCloseToFloat32) {
+TEST_P(RnnPrecision, IsCloseToFloat32) {
   for (const bool ragged : {false, true}) {
-    const LstmCase shape{2, 2, 6, 7, 9, 6, 5, ragged, true, 0};
+    const RnnCase shape{2, 2, 6, 7, 9, 6, 5, ragged, true, 0};
     const auto batch = reference::batch_of(shape.steps, shape.batch, shape.words, ragged, 2);
     TearDown();
     backend_ = GetParam().make();
@@ -60,11 +60,11 @@ TEST_P(LstmPrecision, IsCloseToFloat32) {
 
 // A sentence in a long batch ends where it ends in a batch of its own length: the gates that hold
 // the state in the padding are shut completely, not nearly.
-TEST_P(LstmPrecision, PaddingMovesNothingAtAll) {
-  const LstmCase shape{1, 1, 6, 7, 9, 4, 1, false, true, 0};
+TEST_P(RnnPrecision, PaddingMovesNothingAtAll) {
+  const RnnCase shape{1, 1, 6, 7, 9, 4, 1, false, true, 0};
   const reference::Batch alone{{3, 1, 7, 2}, {4}};
   const Outcome expected = run(shape, alone);
-  LstmCase longer = shape;
+  RnnCase longer = shape;
   longer.steps = 40;
   reference::Batch padded{std::vector<std::int32_t>(40, 5), {4}};
   std::copy(alone.ids.begin(), alone.ids.end(), padded.ids.begin());
@@ -83,7 +83,7 @@ std::vector<DeviceCase> precisions() {
   };
   return {one("Bf16", Precision::kBf16, 0.03), one("Fp16", Precision::kFp16, 0.004)};
 }
-INSTANTIATE_TEST_SUITE_P(OnHost, LstmPrecision, testing::ValuesIn(precisions()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(OnHost, RnnPrecision, testing::ValuesIn(precisions()), name_of_case);
 
 }  // namespace
 }  // namespace traind

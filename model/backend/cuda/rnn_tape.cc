@@ -1,10 +1,10 @@
-#include "model/backend/cuda/lstm_tape.h"
+#include "model/backend/cuda/rnn_tape.h"
 
 #include <algorithm>
 
 namespace traind::cuda {
 
-StackSize size_of(const LstmStack& stack, const Sequences& input, bool training) {
+StackSize size_of(const RnnStack& stack, const Sequences& input, bool training) {
   StackSize size;
   size.layers = stack.layers;
   size.directions = stack.directions;

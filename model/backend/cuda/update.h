@@ -8,6 +8,6 @@
 
 namespace traind::cuda {
 
-void adam(Engine& engine, const AdamStep& step);
+void update(Engine& engine, const UpdateStep& step);
 
 }  // namespace traind::cuda

@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "model/backend/checks.h"
-#include "model/backend/cuda/lstm.h"
-#include "model/backend/cuda/lstm_tape.h"
+#include "model/backend/cuda/rnn.h"
+#include "model/backend/cuda/rnn_tape.h"
 #include "model/backend/cuda/token_pieces.h"
 
 namespace traind::cuda {
@@ -40,8 +40,8 @@ struct BackwardMemory {
 
 struct Backward {
   Recorder& recorder;
-  const LstmBackward& call;
-  const LstmTape& tape;
+  const RnnBackward& call;
+  const RnnTape& tape;
   const BackwardMemory& memory;
   const std::int32_t* lengths = nullptr;  // on the device
   const DropoutKey* key = nullptr;        // likewise; null = no dropout
@@ -115,7 +115,7 @@ void Backward::through_layer(int l, int d) {
 
 void Backward::weight_gradients(int l, int d) {
   const StackSize& s = size();
-  const LstmCell& to = call.gradients->cells[static_cast<std::size_t>(l) * s.directions + d];
+  const RnnCell& to = call.gradients->cells[static_cast<std::size_t>(l) * s.directions + d];
   WeightGradientsOut gradients;
   gradients.from = memory.d_weights;
   gradients.weight_ih = to.weight_ih.data;
@@ -189,19 +189,18 @@ std::size_t staged_bytes(const StackSize& size) {
 
 }  // namespace
 
-void lstm_backward(Engine& engine, const LstmStack& stack, const LstmBackward& call,
-                   Tape& any_tape) {
-  auto* tape = dynamic_cast<LstmTape*>(&any_tape);
-  require(tape != nullptr, "lstm_backward: the tape comes from another call");
+void rnn_backward(Engine& engine, const RnnStack& stack, const RnnBackward& call, Tape& any_tape) {
+  auto* tape = dynamic_cast<RnnTape*>(&any_tape);
+  require(tape != nullptr, "rnn_backward: the tape comes from another call");
   const StackSize& s = tape->memory.size;
-  check_lstm_backward(stack, call,
-                      {s.layers, s.directions, s.input, s.hidden, s.words, s.steps, s.batch});
+  check_rnn_backward(stack, call,
+                     {s.layers, s.directions, s.input, s.hidden, s.words, s.steps, s.batch});
   Recorder& recorder = engine.recorder;
   recorder.room_for(staged_bytes(s));
   BackwardMemory memory;
   memory.type = tape->memory.type;
   memory.forward = &tape->memory;
-  recorder.lay_out(engine.lstm_memory, memory);
+  recorder.lay_out(engine.rnn_memory, memory);
   Backward backward{recorder, call, *tape, memory};
   backward.lengths = recorder.stage(std::span<const std::int32_t>(tape->lengths));
   if (tape->dropout > 0) backward.key = recorder.stage(tape->mask);

@@ -1,18 +1,18 @@
-#include "model/backend/cpu/lstm.h"
+#include "model/backend/cpu/rnn.h"
 
 namespace traind::cpu {
 
-float* LstmTape::inputs(int l) const {
+float* RnnTape::inputs(int l) const {
   if (l == 0) return embedded_;
   return between_ + (keep ? static_cast<std::size_t>(l - 1) : (l - 1) % 2) * most_rows() *
                         static_cast<std::size_t>(size.memory);
 }
 
-std::uint8_t* LstmTape::kept(int l) const {
+std::uint8_t* RnnTape::kept(int l) const {
   return kept_ + static_cast<std::size_t>(l) * most_rows() * static_cast<std::size_t>(size.memory);
 }
 
-void LstmTape::lay_out(Carver& carver) {
+void RnnTape::lay_out(Carver& carver) {
   const int layers = keep ? size.layers : 1;
   const std::size_t cells = static_cast<std::size_t>(layers) * size.directions;
   const std::size_t between = size.layers - 1;
@@ -28,7 +28,7 @@ void LstmTape::lay_out(Carver& carver) {
   kept_ = dropped ? carver.take<std::uint8_t>(between * most_rows() * width) : nullptr;
 }
 
-PackSource recurrent_source(const LstmSize& size, const LstmCell& cell, bool forward) {
+PackSource recurrent_source(const RnnSize& size, const RnnCell& cell, bool forward) {
   return {cell.weight_hh.data,
           static_cast<std::size_t>(size.hidden),
           4,
@@ -38,7 +38,7 @@ PackSource recurrent_source(const LstmSize& size, const LstmCell& cell, bool for
           forward};
 }
 
-PackSource input_source(const LstmSize& size, const LstmCell& cell, int layer, bool forward) {
+PackSource input_source(const RnnSize& size, const RnnCell& cell, int layer, bool forward) {
   const int input = size.input_of(layer);
   return {cell.weight_ih.data,
           static_cast<std::size_t>(input),

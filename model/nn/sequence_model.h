@@ -1,12 +1,15 @@
-// The encoder-decoder model: its parameters by name, its loss with gradients, its answers.
+// An encoder-decoder or a language model: its parameters by name, its loss with gradients, its
+// answers.
 //
-// Owned by the trainer's thread together with its backend. Parameters, gradients and both Adam
-// moments are four rows of device memory with the same layout, so that one call updates all.
+// Owned by the trainer's thread together with its backend. Parameters, gradients and the
+// optimizer's moments are rows of device memory with the same layout, so that one call updates all.
 // Names and shapes are those of torch.nn, so that a checkpoint opens in PyTorch:
 //   encoder.embedding.weight [Vs,I]        decoder.embedding.weight [Vt,I]
 //   encoder.lstm.weight_ih_l0[_reverse], weight_hh_.., bias_ih_.., bias_hh_..   (one module a side)
 //   attention.score.weight [H,H]  attention.combine.weight [H,2H]   output.weight [Vt,H]
 //   output.bias
+// A GRU's modules are called encoder.gru and decoder.gru. A language model has the decoder and the
+// output alone. Tied, output.weight is decoder.embedding.weight and has no name of its own.
 // The encoder's last state, directions side by side, is the decoder's first. Attention in PyTorch,
 // h the decoder's output [T,B,H] and s the encoder's [S,B,H]; both are Linear(.., bias=False):
 //   a = softmax(einsum("tbh,sbh->bts", h, attention.score(s)), padding of s at -inf)
@@ -30,20 +33,41 @@ struct SequencePair {
   Sequences target_out;  // the target, then the end mark; same lengths
 };
 
-// Adam's settings; the rate is given at each step.
-struct AdamSettings {
+// The optimizer's settings; the rate is given at each step.
+struct UpdateSettings {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float epsilon = 1e-8f;
   float clip_norm = 0;  // 0 = no clipping
+  Optimizer optimizer = Optimizer::kAdam;
+  float momentum = 0;
+  float weight_decay = 0;
 };
 
-class Seq2seq {
+// One batch of an update.
+struct TrainingPass {
+  std::uint64_t seed = 0;
+  std::uint64_t draw = 0;   // number of the batch since the run began; with the seed, its dropout
+  std::int64_t tokens = 0;  // target tokens in all batches of the update; 0 = this is the only one
+  float smoothing = 0;      // as LossCall's
+};
+
+// What is asked of decode(). A language model goes on from `source`, whose first id is the begin
+// mark; its answers do not repeat it.
+struct Question {
+  Sequences source;
+  std::int32_t begin = 0;  // marks of the target's vocabulary
+  std::int32_t end = 0;
+  int max_steps = 0;
+  Search search = {};
+};
+
+class SequenceModel {
  public:
   // Parameters are zero until initialise() or restore(). The backend must outlive the model.
   // Throws Error(kConfig) on an impossible shape, Error(kDevice) when it does not fit the device.
-  Seq2seq(Backend& backend, const ModelShape& shape);
-  ~Seq2seq();
+  SequenceModel(Backend& backend, const ModelShape& shape);
+  ~SequenceModel();
 
   const ModelShape& shape() const;
   const DeviceInfo& device() const;
@@ -53,20 +77,18 @@ class Seq2seq {
   // Drawn from (seed, tensor) by the rules in initialise.cc; moments and gradients to zero.
   void initialise(std::uint64_t seed);
 
-  // Mean loss a target token of the batch, its gradient added to the gradients. Dropout is drawn
-  // from (seed, step). Like evaluate() and decode(), throws Error(kInternal) on a batch with a
-  // wrong length or id.
-  void forward_backward(const SequencePair& batch, std::uint64_t seed, std::uint64_t step);
+  // Adds the gradient of the mean loss a target token. Like evaluate() and decode(), throws
+  // Error(kInternal) on a batch with a wrong length or id.
+  void forward_backward(const SequencePair& batch, const TrainingPass& pass);
   // Clip, update, zero the gradients. `step` is 1 for the first update.
-  void update(const AdamSettings& settings, std::int64_t step, float rate);
+  void update(const UpdateSettings& settings, std::int64_t step, float rate);
   // Of the oldest update() not yet asked about; waits. Its loss is the sum, not the mean.
   StepResult take_result();
 
   // Without dropout and gradients.
   LossSum evaluate(const SequencePair& batch);
-  // Greedy, B answers. `begin` and `end` are the marks of the target's vocabulary.
-  std::vector<Decoded> decode(const Sequences& source, std::int32_t begin, std::int32_t end,
-                              int max_steps);
+  // [B*best] answers, as Backend::decode() orders them.
+  std::vector<Decoded> decode(const Question& question);
 
   // Rows in and out, each row_size() floats; waits. What save() gives, restore() takes; gradients
   // are zero after it, and the loss scale is at its beginning.

@@ -17,7 +17,7 @@
 
 namespace traind::cuda {
 
-std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack, const LstmForward& call);
-void lstm_backward(Engine& engine, const LstmStack& stack, const LstmBackward& call, Tape& tape);
+std::unique_ptr<Tape> rnn_forward(Engine& engine, const RnnStack& stack, const RnnForward& call);
+void rnn_backward(Engine& engine, const RnnStack& stack, const RnnBackward& call, Tape& tape);
 
 }  // namespace traind::cuda

@@ -1,4 +1,4 @@
-#include "model/nn/seq2seq.h"
+#include "model/nn/sequence_model.h"
 
 #include <algorithm>
 #include <array>
@@ -17,8 +17,8 @@ namespace {
 
 // What the encoder hands on: the memory, the last state, and what its backward pass needs.
 struct Encoded {
-  Tensor memory;    // [S,B,M]
-  LstmState state;  // [L,B,M]
+  Tensor memory;   // [S,B,M]
+  RnnState state;  // [L,B,M]
   std::unique_ptr<Tape> tape;
 };
 
@@ -45,7 +45,7 @@ std::int64_t true_steps(const Sequences& sequences) {
 
 }  // namespace
 
-struct Seq2seq::Impl {
+struct SequenceModel::Impl {
   Impl(Backend& device, const ModelShape& model_shape)
       : backend(device),
         info(device.info()),
@@ -81,14 +81,14 @@ struct Seq2seq::Impl {
     return workspace.at(place, rows * static_cast<std::size_t>(shape.hidden));
   }
 
-  LstmState state_at(Place h, Place c, std::size_t batch) {
+  RnnState state_at(Place h, Place c, std::size_t batch) {
     const std::size_t floats =
         static_cast<std::size_t>(shape.layers) * batch * static_cast<std::size_t>(shape.hidden);
     return {workspace.at(h, floats), workspace.at(c, floats)};
   }
 
-  LstmForward pass_over(const Sequences& input, const Pass& pass, std::uint32_t site) const {
-    LstmForward call;
+  RnnForward pass_over(const Sequences& input, const Pass& pass, std::uint32_t site) const {
+    RnnForward call;
     call.input = input;
     call.training = pass.training;
     call.dropout = pass.training ? shape.dropout : 0;
@@ -100,10 +100,10 @@ struct Seq2seq::Impl {
     Encoded encoded;
     encoded.memory = sequence_at(Place::kMemory, source);
     encoded.state = state_at(Place::kStateH, Place::kStateC, source.lengths.size());
-    LstmForward call = pass_over(source, pass, 0);
+    RnnForward call = pass_over(source, pass, 0);
     call.output = encoded.memory;
     call.last = encoded.state;
-    encoded.tape = backend.lstm_forward(weights.encoder, call);
+    encoded.tape = backend.rnn_forward(weights.encoder, call);
     return encoded;
   }
 
@@ -111,10 +111,10 @@ struct Seq2seq::Impl {
   Answered answer(const SequencePair& batch, const Encoded& encoded, const Pass& pass) {
     Answered answered;
     answered.decoded = sequence_at(Place::kDecoded, batch.target_in);
-    LstmForward call = pass_over(batch.target_in, pass, static_cast<std::uint32_t>(shape.layers));
+    RnnForward call = pass_over(batch.target_in, pass, static_cast<std::uint32_t>(shape.layers));
     call.initial = encoded.state;
     call.output = answered.decoded;
-    answered.decoder_tape = backend.lstm_forward(weights.decoder, call);
+    answered.decoder_tape = backend.rnn_forward(weights.decoder, call);
     answered.attended = answered.decoded;
     if (shape.attention) attend(batch, encoded, pass, answered);
     return answered;
@@ -158,12 +158,12 @@ struct Seq2seq::Impl {
                                  {d_hidden, d_decoded, d_memory, &weight_gradients.attention},
                                  *answered.attention_tape);
     }
-    const LstmState d_state =
+    const RnnState d_state =
         state_at(Place::kStateHGrad, Place::kStateCGrad, batch.source.lengths.size());
-    backend.lstm_backward(weights.decoder, {d_decoded, {}, d_state, &weight_gradients.decoder},
-                          *answered.decoder_tape);
-    backend.lstm_backward(weights.encoder, {d_memory, d_state, {}, &weight_gradients.encoder},
-                          *encoded.tape);
+    backend.rnn_backward(weights.decoder, {d_decoded, {}, d_state, &weight_gradients.decoder},
+                         *answered.decoder_tape);
+    backend.rnn_backward(weights.encoder, {d_memory, d_state, {}, &weight_gradients.encoder},
+                         *encoded.tape);
   }
 
   void check(const SequencePair& batch) const {
@@ -180,60 +180,65 @@ struct Seq2seq::Impl {
   }
 };
 
-Seq2seq::Seq2seq(Backend& backend, const ModelShape& shape)
+SequenceModel::SequenceModel(Backend& backend, const ModelShape& shape)
     : impl_(std::make_unique<Impl>(backend, shape)) {}
-Seq2seq::~Seq2seq() = default;
+SequenceModel::~SequenceModel() = default;
 
-const ModelShape& Seq2seq::shape() const { return impl_->shape; }
-const DeviceInfo& Seq2seq::device() const { return impl_->info; }
-const std::vector<ParameterEntry>& Seq2seq::parameters() const { return impl_->table; }
+const ModelShape& SequenceModel::shape() const { return impl_->shape; }
+const DeviceInfo& SequenceModel::device() const { return impl_->info; }
+const std::vector<ParameterEntry>& SequenceModel::parameters() const { return impl_->table; }
 
-std::int64_t Seq2seq::parameter_count() const {
+std::int64_t SequenceModel::parameter_count() const {
   std::int64_t count = 0;
   for (const ParameterEntry& entry : impl_->table) count += static_cast<std::int64_t>(entry.size);
   return count;
 }
 
-void Seq2seq::initialise(std::uint64_t seed) {
+void SequenceModel::initialise(std::uint64_t seed) {
   std::vector<float> row(row_size(impl_->table));
   draw_parameters(impl_->table, seed, row);
   const std::vector<float> zero(row.size());
   restore(row, zero, zero);
 }
 
-void Seq2seq::forward_backward(const SequencePair& batch, std::uint64_t seed, std::uint64_t step) {
+void SequenceModel::forward_backward(const SequencePair& batch, const TrainingPass& training) {
   impl_->check(batch);
-  const Pass pass{true, seed, step};
+  const Pass pass{true, training.seed, training.draw};
   const Encoded encoded = impl_->encode(batch.source, pass);
   const Answered answered = impl_->answer(batch, encoded, pass);
   LossCall call = impl_->loss_of(batch, answered);
   call.d_hidden = impl_->sequence_at(Place::kHiddenGrad, batch.target_in);
   call.gradients = &impl_->weight_gradients.output;
-  call.gradient_scale = 1.0f / static_cast<float>(true_steps(batch.target_out));
+  const std::int64_t tokens = training.tokens > 0 ? training.tokens : true_steps(batch.target_out);
+  call.gradient_scale = 1.0f / static_cast<float>(tokens);
+  call.smoothing = training.smoothing;
   call.loss_scale = impl_->scale();
   impl_->backend.loss(call);
   impl_->backward(batch, encoded, answered, call.d_hidden);
 }
 
-void Seq2seq::update(const AdamSettings& settings, std::int64_t step, float rate) {
-  AdamStep call;
+void SequenceModel::update(const UpdateSettings& settings, std::int64_t step, float rate) {
+  UpdateStep call;
   call.parameters = impl_->parameters->tensor();
   call.gradients = impl_->gradients->tensor();
   call.first_moment = impl_->first_moment->tensor();
   call.second_moment = impl_->second_moment->tensor();
   call.step = step;
   call.rate = rate;
+  call.optimizer = settings.optimizer;
+  call.momentum = settings.momentum;
+  call.weight_decay = settings.weight_decay;
   call.beta1 = settings.beta1;
   call.beta2 = settings.beta2;
   call.epsilon = settings.epsilon;
   call.clip_norm = settings.clip_norm;
   call.loss_scale = impl_->scale();
-  impl_->backend.adam(call);
+  impl_->backend.update(call);
 }
 
-StepResult Seq2seq::take_result() { return impl_->backend.take_result(); }
+StepResult SequenceModel::take_result() { return impl_->backend.take_result(); }
 
-LossSum Seq2seq::evaluate(const SequencePair& batch) {
+LossSum SequenceModel::evaluate(const SequencePair& batch) {
   impl_->check(batch);
   const Pass pass;
   const Encoded encoded = impl_->encode(batch.source, pass);
@@ -241,8 +246,8 @@ LossSum Seq2seq::evaluate(const SequencePair& batch) {
   return impl_->backend.loss(impl_->loss_of(batch, answered));
 }
 
-std::vector<Decoded> Seq2seq::decode(const Sequences& source, std::int32_t begin, std::int32_t end,
-                                     int max_steps) {
+std::vector<Decoded> SequenceModel::decode(const Question& question) {
+  const Sequences& source = question.source;
   check_sequences(source, impl_->shape.source_words, "the source");
   const Encoded encoded = impl_->encode(source, Pass{});
   DecodeCall call;
@@ -255,21 +260,23 @@ std::vector<Decoded> Seq2seq::decode(const Sequences& source, std::int32_t begin
     call.memory_steps = source.steps;
   }
   call.output = impl_->weights.output;
-  call.begin = begin;
-  call.end = end;
-  call.max_steps = max_steps;
+  const std::vector<std::int32_t> begins(source.lengths.size(), question.begin);
+  call.begin = begins;
+  call.end = question.end;
+  call.max_steps = question.max_steps;
+  call.search = question.search;
   return impl_->backend.decode(call);
 }
 
-void Seq2seq::save(std::span<float> weights, std::span<float> first_moment,
-                   std::span<float> second_moment) const {
+void SequenceModel::save(std::span<float> weights, std::span<float> first_moment,
+                         std::span<float> second_moment) const {
   impl_->backend.read(impl_->parameters->tensor(), weights);
   impl_->backend.read(impl_->first_moment->tensor(), first_moment);
   impl_->backend.read(impl_->second_moment->tensor(), second_moment);
 }
 
-void Seq2seq::restore(std::span<const float> weights, std::span<const float> first_moment,
-                      std::span<const float> second_moment) {
+void SequenceModel::restore(std::span<const float> weights, std::span<const float> first_moment,
+                            std::span<const float> second_moment) {
   impl_->backend.write(impl_->parameters->tensor(), weights);
   impl_->backend.write(impl_->first_moment->tensor(), first_moment);
   impl_->backend.write(impl_->second_moment->tensor(), second_moment);
@@ -277,22 +284,22 @@ void Seq2seq::restore(std::span<const float> weights, std::span<const float> fir
   if (impl_->loss_scale) restore_loss_scale(std::array{LossScale::kFirst, 0.0f});
 }
 
-std::unique_ptr<Snapshot> Seq2seq::snapshot() const {
+std::unique_ptr<Snapshot> SequenceModel::snapshot() const {
   std::vector<Tensor> rows = {impl_->parameters->tensor(), impl_->first_moment->tensor(),
                               impl_->second_moment->tensor()};
   if (impl_->loss_scale) rows.push_back(impl_->scale());
   return impl_->backend.snapshot(rows);
 }
 
-void Seq2seq::save_loss_scale(std::span<float> scale) const {
+void SequenceModel::save_loss_scale(std::span<float> scale) const {
   impl_->backend.read(impl_->scale(), scale);
 }
 
-void Seq2seq::restore_loss_scale(std::span<const float> scale) {
+void SequenceModel::restore_loss_scale(std::span<const float> scale) {
   impl_->backend.write(impl_->scale(), scale);
 }
 
-void Seq2seq::read_gradients(std::span<float> gradients) const {
+void SequenceModel::read_gradients(std::span<float> gradients) const {
   impl_->backend.read(impl_->gradients->tensor(), gradients);
 }
 

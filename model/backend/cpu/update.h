@@ -8,6 +8,6 @@
 namespace traind::cpu {
 
 // All of the result but the loss.
-StepResult adam(Engine& engine, const AdamStep& step);
+StepResult update(Engine& engine, const UpdateStep& step);
 
 }  // namespace traind::cpu

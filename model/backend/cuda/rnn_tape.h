@@ -1,5 +1,5 @@
 // What a stack's forward pass lays out on the device, and what its backward pass needs of it.
-// Used by lstm_forward.cc and lstm_backward.cc on the backend's thread.
+// Used by rnn_forward.cc and rnn_backward.cc on the backend's thread.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct StackSize {
   }
 };
 
-StackSize size_of(const LstmStack& stack, const Sequences& input, bool training);
+StackSize size_of(const RnnStack& stack, const Sequences& input, bool training);
 
 // One direction of one layer in flight.
 struct CellMemory {
@@ -61,11 +61,11 @@ struct StackMemory {
 };
 
 // Host copies: what was staged is gone with the next flush.
-struct LstmTape : Tape {
-  explicit LstmTape(Engine& owner) : engine(owner), region(owner.lstm_tapes.take()) {}
-  ~LstmTape() override { engine.lstm_tapes.give(region); }
-  LstmTape(const LstmTape&) = delete;
-  LstmTape& operator=(const LstmTape&) = delete;
+struct RnnTape : Tape {
+  explicit RnnTape(Engine& owner) : engine(owner), region(owner.rnn_tapes.take()) {}
+  ~RnnTape() override { engine.rnn_tapes.give(region); }
+  RnnTape(const RnnTape&) = delete;
+  RnnTape& operator=(const RnnTape&) = delete;
 
   Engine& engine;
   Region* region;

@@ -1,4 +1,4 @@
-// An LSTM call on a device with its parameters laid out as in reference::LstmCase.
+// An LSTM call on a device with its parameters laid out as in reference::RnnCase.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 namespace traind {
 
 // The stack over a row of parameters (or of gradients).
-inline LstmStack stack_over(const reference::LstmCase& shape, Tensor row) {
-  LstmStack stack;
+inline RnnStack stack_over(const reference::RnnCase& shape, Tensor row) {
+  RnnStack stack;
   stack.layers = shape.layers;
   stack.directions = shape.directions;
   stack.input = shape.input;
@@ -26,7 +26,7 @@ inline LstmStack stack_over(const reference::LstmCase& shape, Tensor row) {
         at += count;
         return row.part(at - count, count);
       };
-      LstmCell cell;
+      RnnCell cell;
       cell.weight_ih = next(gates * shape.width_of(l));
       cell.weight_hh = next(gates * shape.hidden);
       cell.bias_ih = next(gates);
@@ -38,7 +38,7 @@ inline LstmStack stack_over(const reference::LstmCase& shape, Tensor row) {
 }
 
 // The initial state at the end of such a row; null when the case starts from zero.
-inline LstmState initial_over(const reference::LstmCase& shape, Tensor row) {
+inline RnnState initial_over(const reference::RnnCase& shape, Tensor row) {
   if (!shape.initial) return {};
   const std::size_t size = shape.state_size();
   return {row.part(shape.state_offset(), size), row.part(shape.state_offset() + size, size)};

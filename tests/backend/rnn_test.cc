@@ -5,20 +5,20 @@
 #include <limits>
 
 #include "tests/backend/device_case.h"
-#include "tests/backend/device_lstm.h"
+#include "tests/backend/device_rnn.h"
 
 namespace traind {
 namespace {
 
 using reference::Batch;
-using reference::LstmCase;
+using reference::RnnCase;
 using reference::Row;
 
 const DropoutKey kKey{77, 5, 3};
 
 struct NamedCase {
   const char* name;
-  LstmCase shape;
+  RnnCase shape;
 };
 
 std::vector<NamedCase> cases() {
@@ -41,13 +41,13 @@ std::vector<NamedCase> cases() {
 struct Probes {
   Row output, h, c;
 };
-Probes probes_for(const LstmCase& shape) {
+Probes probes_for(const RnnCase& shape) {
   return {reference::random_row(shape.output_size(), 11, 1),
           reference::random_row(shape.state_size(), 12, 1),
           reference::random_row(shape.state_size(), 13, 1)};
 }
 
-double probed(const reference::LstmResult& result, const Probes& probes) {
+double probed(const reference::RnnResult& result, const Probes& probes) {
   double sum = 0;
   for (std::size_t i = 0; i < probes.output.size(); ++i) sum += result.output[i] * probes.output[i];
   for (std::size_t i = 0; i < probes.h.size(); ++i) {
@@ -56,41 +56,41 @@ double probed(const reference::LstmResult& result, const Probes& probes) {
   return sum;
 }
 
-class LstmOn : public OnDevice {
+class RnnOn : public OnDevice {
  protected:
   struct Outcome {
     Row output, last_h, last_c, gradients;
   };
-  Outcome forward_and_backward(const LstmCase& shape, const Row& parameters, const Batch& batch,
+  Outcome forward_and_backward(const RnnCase& shape, const Row& parameters, const Batch& batch,
                                const Probes& probes) {
     const Tensor row = put(parameters);
     const Tensor gradient_row = zeros(parameters.size());
-    LstmForward forward;
+    RnnForward forward;
     forward.input = batch.view(shape.steps);
     forward.initial = initial_over(shape, row);
     forward.output = filled(shape.output_size(), 9);
     forward.last = {zeros(shape.state_size()), zeros(shape.state_size())};
     forward.dropout = shape.dropout;
     forward.mask = kKey;
-    const LstmStack stack = stack_over(shape, row);
-    const std::unique_ptr<Tape> tape = backend_->lstm_forward(stack, forward);
+    const RnnStack stack = stack_over(shape, row);
+    const std::unique_ptr<Tape> tape = backend_->rnn_forward(stack, forward);
     Outcome outcome;
     outcome.output = get(forward.output);
     outcome.last_h = get(forward.last.h);
     outcome.last_c = get(forward.last.c);
-    LstmStack gradients = stack_over(shape, gradient_row);
-    backend_->lstm_backward(stack,
-                            {put(probes.output),
-                             {put(probes.h), put(probes.c)},
-                             initial_over(shape, gradient_row),
-                             &gradients},
-                            *tape);
+    RnnStack gradients = stack_over(shape, gradient_row);
+    backend_->rnn_backward(stack,
+                           {put(probes.output),
+                            {put(probes.h), put(probes.c)},
+                            initial_over(shape, gradient_row),
+                            &gradients},
+                           *tape);
     outcome.gradients = get(gradient_row);
     return outcome;
   }
 };
 
-TEST_P(LstmOn, ForwardEqualsTheDefinition) {
+TEST_P(RnnOn, ForwardEqualsTheDefinition) {
   for (const NamedCase& one : cases()) {
     SCOPED_TRACE(one.name);
     const Row parameters = reference::random_row(one.shape.size(), 1, 0.7);
@@ -106,7 +106,7 @@ TEST_P(LstmOn, ForwardEqualsTheDefinition) {
 }
 
 // Embedding, every weight and bias, and the initial state; large cases by samples.
-TEST_P(LstmOn, GradientsEqualCentralDifferences) {
+TEST_P(RnnOn, GradientsEqualCentralDifferences) {
   for (const NamedCase& one : cases()) {
     SCOPED_TRACE(one.name);
     const Row parameters = reference::random_row(one.shape.size(), 1, 0.7);
@@ -129,22 +129,22 @@ TEST_P(LstmOn, GradientsEqualCentralDifferences) {
   }
 }
 
-TEST_P(LstmOn, AddsToGradientsThatAreThere) {
-  const LstmCase shape{2, 2, 3, 4, 5, 3, 2, true, true, 0};
+TEST_P(RnnOn, AddsToGradientsThatAreThere) {
+  const RnnCase shape{2, 2, 3, 4, 5, 3, 2, true, true, 0};
   const Row parameters = reference::random_row(shape.size(), 1, 0.7);
   const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, true, 2);
   const Probes probes = probes_for(shape);
   const Row once = forward_and_backward(shape, parameters, batch, probes).gradients;
   const Tensor row = put(parameters);
   const Tensor gradient_row = filled(parameters.size(), 2);
-  LstmForward forward;
+  RnnForward forward;
   forward.input = batch.view(shape.steps);
   forward.initial = initial_over(shape, row);
   forward.output = zeros(shape.output_size());
-  const LstmStack stack = stack_over(shape, row);
-  const std::unique_ptr<Tape> tape = backend_->lstm_forward(stack, forward);
-  LstmStack gradients = stack_over(shape, gradient_row);
-  backend_->lstm_backward(
+  const RnnStack stack = stack_over(shape, row);
+  const std::unique_ptr<Tape> tape = backend_->rnn_forward(stack, forward);
+  RnnStack gradients = stack_over(shape, gradient_row);
+  backend_->rnn_backward(
       stack, {put(probes.output), {put(probes.h), put(probes.c)}, {}, &gradients}, *tape);
   const Row twice = get(gradient_row);
   for (std::size_t i = 0; i < shape.state_offset(); ++i) {
@@ -152,8 +152,8 @@ TEST_P(LstmOn, AddsToGradientsThatAreThere) {
   }
 }
 
-TEST_P(LstmOn, WhatLiesInThePaddingChangesNothing) {
-  const LstmCase shape{2, 2, 3, 5, 4, 6, 5, true, true, 0.3f};
+TEST_P(RnnOn, WhatLiesInThePaddingChangesNothing) {
+  const RnnCase shape{2, 2, 3, 5, 4, 6, 5, true, true, 0.3f};
   const Row parameters = reference::random_row(shape.size(), 1, 0.7);
   const Batch clean = reference::batch_of(shape.steps, shape.batch, shape.words, true, 2);
   Batch dirty = clean;
@@ -186,80 +186,80 @@ TEST_P(LstmOn, WhatLiesInThePaddingChangesNothing) {
   }
 }
 
-TEST_P(LstmOn, EvaluationDropsNothingAndKeepsNoTape) {
-  LstmCase shape{4, 2, 3, 5, 5, 4, 3, true, true, 0};
+TEST_P(RnnOn, EvaluationDropsNothingAndKeepsNoTape) {
+  RnnCase shape{4, 2, 3, 5, 5, 4, 3, true, true, 0};
   const Row parameters = reference::random_row(shape.size(), 1, 0.7);
   const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, true, 2);
   const Tensor row = put(parameters);
-  LstmForward forward;
+  RnnForward forward;
   forward.input = batch.view(shape.steps);
   forward.initial = initial_over(shape, row);
   forward.output = zeros(shape.output_size());
   forward.dropout = 0.5f;
   forward.training = false;
-  EXPECT_EQ(backend_->lstm_forward(stack_over(shape, row), forward), nullptr);
+  EXPECT_EQ(backend_->rnn_forward(stack_over(shape, row), forward), nullptr);
   expect_close(get(forward.output), reference::lstm(shape, parameters, batch, kKey).output,
                tolerance(), "output");
 }
 
-TEST_P(LstmOn, WeightsWrittenAnewAreUsed) {
-  const LstmCase shape{1, 1, 3, 4, 5, 3, 2, false, true, 0};
+TEST_P(RnnOn, WeightsWrittenAnewAreUsed) {
+  const RnnCase shape{1, 1, 3, 4, 5, 3, 2, false, true, 0};
   const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, false, 2);
   const Tensor row = zeros(shape.size());
   for (const std::uint64_t seed : {1, 2}) {
     const Row parameters = reference::random_row(shape.size(), seed, 0.7);
     backend_->write(row, std::vector<float>(parameters.begin(), parameters.end()));
-    LstmForward forward;
+    RnnForward forward;
     forward.input = batch.view(shape.steps);
     forward.initial = initial_over(shape, row);
     forward.output = zeros(shape.output_size());
-    const auto tape = backend_->lstm_forward(stack_over(shape, row), forward);
+    const auto tape = backend_->rnn_forward(stack_over(shape, row), forward);
     expect_close(get(forward.output), reference::lstm(shape, parameters, batch, kKey).output,
                  tolerance(), "output");
   }
 }
 
-TEST_P(LstmOn, WeightsThatAnUpdateChangedAreUsed) {
-  const LstmCase shape{1, 1, 3, 4, 5, 3, 2, false, true, 0};
+TEST_P(RnnOn, WeightsThatAnUpdateChangedAreUsed) {
+  const RnnCase shape{1, 1, 3, 4, 5, 3, 2, false, true, 0};
   const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, false, 2);
   const Tensor row = put(reference::random_row(shape.size(), 1, 0.7));
-  LstmForward forward;
+  RnnForward forward;
   forward.input = batch.view(shape.steps);
   forward.initial = initial_over(shape, row);
   forward.output = zeros(shape.output_size());
-  backend_->lstm_forward(stack_over(shape, row), forward);
-  AdamStep update;
+  backend_->rnn_forward(stack_over(shape, row), forward);
+  UpdateStep update;
   update.parameters = row;
   update.gradients = filled(shape.size(), 1);
   update.first_moment = zeros(shape.size());
   update.second_moment = zeros(shape.size());
   update.rate = 0.5f;
-  backend_->adam(update);
-  backend_->lstm_forward(stack_over(shape, row), forward);
+  backend_->update(update);
+  backend_->rnn_forward(stack_over(shape, row), forward);
   expect_close(get(forward.output), reference::lstm(shape, get(row), batch, kKey).output,
                tolerance(), "output");
 }
 
 // A buffer of the size usually lies where the last one was.
-TEST_P(LstmOn, WeightsOfAFreedBufferAreForgotten) {
-  const LstmCase shape{1, 1, 3, 4, 5, 3, 2, false, false, 0};
+TEST_P(RnnOn, WeightsOfAFreedBufferAreForgotten) {
+  const RnnCase shape{1, 1, 3, 4, 5, 3, 2, false, false, 0};
   const Batch batch = reference::batch_of(shape.steps, shape.batch, shape.words, false, 2);
-  LstmForward forward;
+  RnnForward forward;
   forward.input = batch.view(shape.steps);
   forward.output = zeros(shape.output_size());
   for (int i = 0; i < 3; ++i) {
     const std::unique_ptr<Buffer> row = backend_->allocate(shape.size());
     const Tensor embedding = stack_over(shape, row->tensor()).embedding;
     backend_->write(embedding, std::vector<float>(embedding.size, 1));
-    backend_->lstm_forward(stack_over(shape, row->tensor()), forward);
+    backend_->rnn_forward(stack_over(shape, row->tensor()), forward);
     EXPECT_EQ(get(forward.output), Row(shape.output_size(), 0)) << "weights are zero";
     backend_->write(row->tensor(), std::vector<float>(shape.size(), 1));
-    backend_->lstm_forward(stack_over(shape, row->tensor()), forward);
+    backend_->rnn_forward(stack_over(shape, row->tensor()), forward);
     EXPECT_GT(get(forward.output)[0], 0.1);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, LstmOn, testing::ValuesIn(device_cases()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Devices, RnnOn, testing::ValuesIn(device_cases()), name_of_case);
 
 }  // namespace
 }  // namespace traind

@@ -16,7 +16,7 @@
 
 namespace traind::cpu {
 
-struct LstmSize {
+struct RnnSize {
   int layers = 0, directions = 0;  // L, D
   int input = 0, hidden = 0;       // I, H
   int padded_hidden = 0;           // Hp
@@ -37,8 +37,8 @@ struct LstmSize {
 };
 
 // What the backward pass needs. Without training, layers share one set of arrays.
-struct LstmTape : CpuTape {
-  LstmSize size;
+struct RnnTape : CpuTape {
+  RnnSize size;
   RowMap rows;
   bool keep = true;
   bool dropped = false;
@@ -72,10 +72,10 @@ struct LstmTape : CpuTape {
   std::uint8_t* kept_ = nullptr;  // [L-1][rows,M]
 };
 
-PackSource recurrent_source(const LstmSize& size, const LstmCell& cell, bool forward);
-PackSource input_source(const LstmSize& size, const LstmCell& cell, int layer, bool forward);
+PackSource recurrent_source(const RnnSize& size, const RnnCell& cell, bool forward);
+PackSource input_source(const RnnSize& size, const RnnCell& cell, int layer, bool forward);
 
-std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack, const LstmForward& call);
-void lstm_backward(Engine& engine, const LstmStack& stack, const LstmBackward& call, Tape& tape);
+std::unique_ptr<Tape> rnn_forward(Engine& engine, const RnnStack& stack, const RnnForward& call);
+void rnn_backward(Engine& engine, const RnnStack& stack, const RnnBackward& call, Tape& tape);
 
 }  // namespace traind::cpu

@@ -1,14 +1,14 @@
 #include "model/backend/checks.h"
-#include "model/backend/cuda/lstm.h"
-#include "model/backend/cuda/lstm_tape.h"
+#include "model/backend/cuda/rnn.h"
+#include "model/backend/cuda/rnn_tape.h"
 
 namespace traind::cuda {
 namespace {
 
 struct Forward {
   Recorder& recorder;
-  const LstmStack& stack;
-  const LstmForward& call;
+  const RnnStack& stack;
+  const RnnForward& call;
   const StackMemory& memory;
   const std::int32_t* ids = nullptr;      // on the device
   const std::int32_t* lengths = nullptr;  // likewise
@@ -71,7 +71,7 @@ void Forward::feed(int l, int d) {
 
 void Forward::put_weights(int l, int d) {
   const CellMemory& cell = memory.cell(l, d);
-  const LstmCell& from = stack.cells[static_cast<std::size_t>(l) * stack.directions + d];
+  const RnnCell& from = stack.cells[static_cast<std::size_t>(l) * stack.directions + d];
   WeightsIn weights;
   weights.weight_ih = from.weight_ih.data;
   weights.weight_hh = from.weight_hh.data;
@@ -141,7 +141,7 @@ void Forward::put_output() {
   recorder.launch(output);
 }
 
-StackMemory memory_for(Engine& engine, const LstmStack& stack, const LstmForward& call) {
+StackMemory memory_for(Engine& engine, const RnnStack& stack, const RnnForward& call) {
   StackMemory memory;
   memory.type = engine.recorder.type();
   memory.size = size_of(stack, call.input, call.training);
@@ -157,16 +157,15 @@ StackMemory memory_for(Engine& engine, const LstmStack& stack, const LstmForward
 
 }  // namespace
 
-std::unique_ptr<Tape> lstm_forward(Engine& engine, const LstmStack& stack,
-                                   const LstmForward& call) {
-  check_lstm_forward(stack, call);
+std::unique_ptr<Tape> rnn_forward(Engine& engine, const RnnStack& stack, const RnnForward& call) {
+  check_rnn_forward(stack, call);
   Recorder& recorder = engine.recorder;
   recorder.room_for(call.input.ids.size_bytes() + call.input.lengths.size_bytes() +
                     sizeof(DropoutKey));
   StackMemory memory = memory_for(engine, stack, call);
-  std::unique_ptr<LstmTape> tape;
-  if (call.training) tape = std::make_unique<LstmTape>(engine);
-  recorder.lay_out(tape ? *tape->region : engine.lstm_memory, memory);
+  std::unique_ptr<RnnTape> tape;
+  if (call.training) tape = std::make_unique<RnnTape>(engine);
+  recorder.lay_out(tape ? *tape->region : engine.rnn_memory, memory);
   Forward forward{recorder, stack, call, memory};
   forward.ids = recorder.stage(call.input.ids);
   forward.lengths = recorder.stage(call.input.lengths);

@@ -1,16 +1,16 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/backend/cpu/lstm.h"
+#include "model/backend/cpu/rnn.h"
 
 namespace traind::cpu {
 namespace {
 
 struct Backward {
   const Kernels& kernels;
-  const LstmStack& stack;
-  const LstmBackward& call;
-  LstmTape& tape;
+  const RnnStack& stack;
+  const RnnBackward& call;
+  RnnTape& tape;
   int lanes = 1;
   float* d_output = nullptr;    // [rows,M] of the layer at hand
   float* d_embedded = nullptr;  // [rows,I] without the table
@@ -42,7 +42,7 @@ struct Backward {
 };
 
 void Backward::lay_out(Carver& carver) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t rows = tape.rows.total;
   const std::size_t cells = static_cast<std::size_t>(s.layers) * s.directions;
   const std::size_t state = static_cast<std::size_t>(s.directions) * s.batch * s.padded_hidden;
@@ -60,10 +60,10 @@ void Backward::lay_out(Carver& carver) {
 }
 
 void Backward::prepare(PackCache& packs) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   for (int l = 0; l < s.layers; ++l) {
     for (int d = 0; d < s.directions; ++d) {
-      const LstmCell& weights = stack.cells[cell(l, d)];
+      const RnnCell& weights = stack.cells[cell(l, d)];
       input_packs[cell(l, d)] = packs.packed(input_source(s, weights, l, false));
       recurrent_packs[cell(l, d)] = packs.packed(recurrent_source(s, weights, false));
     }
@@ -71,7 +71,7 @@ void Backward::prepare(PackCache& packs) {
 }
 
 void Backward::run(const Lane& lane) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t width = s.memory;
   const Range rows = lane.share(tape.rows.total);
   if (!call.d_output)
@@ -107,7 +107,7 @@ void Backward::carry(int l, int d, Range sentences) {
 }
 
 void Backward::start_gradients(int l, int d, Range sentences) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t hp = s.padded_hidden;
   const std::size_t bytes = sizeof(float) * s.hidden;
   for (int b = sentences.begin; b < sentences.end; ++b) {
@@ -121,7 +121,7 @@ void Backward::start_gradients(int l, int d, Range sentences) {
 }
 
 void Backward::end_gradients(int l, int d, Range sentences) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t bytes = sizeof(float) * s.hidden;
   for (int b = sentences.begin; b < sentences.end; ++b) {
     const std::size_t at = (static_cast<std::size_t>(d) * s.batch + b) * s.padded_hidden;
@@ -132,7 +132,7 @@ void Backward::end_gradients(int l, int d, Range sentences) {
 }
 
 void Backward::step(int l, int d, int t, Range sentences) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const std::size_t hp = s.padded_hidden;
   const std::size_t first = tape.rows.begin(t, sentences.begin);
   const int n = tape.rows.begin(t, sentences.end) - static_cast<int>(first);
@@ -164,7 +164,7 @@ void Backward::step(int l, int d, int t, Range sentences) {
 
 // Weights of layer l, and the gradient of its inputs.
 void Backward::gradients_above_table(const Lane& lane, int l) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const int width = s.input_of(l);
   float* d_input = l == 0 ? d_embedded : d_output;
   const Range rows = lane.share(tape.rows.total, 6);
@@ -189,7 +189,7 @@ void Backward::gradients_above_table(const Lane& lane, int l) {
 // Layer 0 through the table: gradients are gathered by word first, so that each product runs over
 // V rows.
 void Backward::gradients_of_table(const Lane& lane) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const Range columns = lane.share(static_cast<int>(s.gates()), kPad);
   for (int d = 0; d < s.directions; ++d) {
     float* table = d_table + d * s.gates() * s.words;
@@ -221,8 +221,8 @@ void Backward::scatter_by_word(Range columns, const float* from, std::size_t str
 }
 
 void Backward::cell_gradients(const Lane& lane, int l, int d, bool table) {
-  const LstmSize& s = tape.size;
-  LstmCell& gradients = call.gradients->cells[cell(l, d)];
+  const RnnSize& s = tape.size;
+  RnnCell& gradients = call.gradients->cells[cell(l, d)];
   const int width = s.input_of(l);
   const Range mine = lane.share(4 * s.hidden, 6);
   const float* gates = tape.gates(l, d);
@@ -270,7 +270,7 @@ void Backward::cell_gradients(const Lane& lane, int l, int d, bool table) {
 
 // `product` over the gates' rows [begin, end) of the weight, which skip the padding of Hp.
 void Backward::outer(const Lane& lane, OuterProduct product, Range gate_rows) {
-  const LstmSize& s = tape.size;
+  const RnnSize& s = tape.size;
   const bool whole = s.hidden == s.padded_hidden;
   const int group = whole ? 4 * s.hidden : s.hidden;
   const float* a = product.a;
@@ -289,12 +289,11 @@ void Backward::outer(const Lane& lane, OuterProduct product, Range gate_rows) {
 
 }  // namespace
 
-void lstm_backward(Engine& engine, const LstmStack& stack, const LstmBackward& call,
-                   Tape& any_tape) {
-  auto* tape = dynamic_cast<LstmTape*>(&any_tape);
-  require(tape != nullptr, "lstm_backward: the tape comes from another call");
-  const LstmSize& s = tape->size;
-  check_lstm_backward(
+void rnn_backward(Engine& engine, const RnnStack& stack, const RnnBackward& call, Tape& any_tape) {
+  auto* tape = dynamic_cast<RnnTape*>(&any_tape);
+  require(tape != nullptr, "rnn_backward: the tape comes from another call");
+  const RnnSize& s = tape->size;
+  check_rnn_backward(
       stack, call, {s.layers, s.directions, s.input, s.hidden, s.words, tape->rows.steps, s.batch});
   Backward backward{engine.kernels, stack, call, *tape};
   const double operations = 4.0 * tape->rows.total * stack.layers * stack.directions *

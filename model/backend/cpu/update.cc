@@ -1,4 +1,4 @@
-#include "model/backend/cpu/adam.h"
+#include "model/backend/cpu/update.h"
 
 #include <algorithm>
 #include <cmath>
@@ -36,7 +36,7 @@ double norm_of(Engine& engine, int lanes, const Tensor& gradients) {
   return std::sqrt(sum);
 }
 
-AdamRange settings_of(const AdamStep& step, double norm, double scale) {
+AdamRange settings_of(const UpdateStep& step, double norm, double scale) {
   AdamRange range;
   const double first_correction = 1 - std::pow(static_cast<double>(step.beta1), step.step);
   const double second_correction = 1 - std::pow(static_cast<double>(step.beta2), step.step);
@@ -53,8 +53,8 @@ AdamRange settings_of(const AdamStep& step, double norm, double scale) {
 
 }  // namespace
 
-StepResult adam(Engine& engine, const AdamStep& step) {
-  check_adam(step);
+StepResult update(Engine& engine, const UpdateStep& step) {
+  check_update(step);
   const std::size_t size = step.parameters.size;
   const int lanes = engine.team.lanes_for(16.0 * static_cast<double>(size));
   const double scale = step.loss_scale ? *step.loss_scale.data : 1;

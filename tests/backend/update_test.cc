@@ -16,7 +16,7 @@ using reference::Row;
 // torch.optim.Adam after torch.nn.utils.clip_grad_norm_, in double.
 struct PlainAdam {
   Row parameters, first, second;
-  double update(Row gradients, const AdamStep& settings) {
+  double update(Row gradients, const UpdateStep& settings) {
     double norm = 0;
     for (const double g : gradients) norm += g * g;
     norm = std::sqrt(norm);
@@ -37,15 +37,15 @@ struct PlainAdam {
 
 class AdamOn : public OnDevice {
  protected:
-  AdamStep step_of(std::size_t size) {
-    AdamStep step;
+  UpdateStep step_of(std::size_t size) {
+    UpdateStep step;
     step.parameters = put(reference::random_row(size, 1, 1));
     step.gradients = zeros(size);
     step.first_moment = zeros(size);
     step.second_moment = zeros(size);
     return step;
   }
-  void set_gradients(const AdamStep& step, const Row& values) {
+  void set_gradients(const UpdateStep& step, const Row& values) {
     backend_->write(step.gradients, std::vector<float>(values.begin(), values.end()));
   }
 };
@@ -53,14 +53,14 @@ class AdamOn : public OnDevice {
 TEST_P(AdamOn, UpdatesAsTheDefinitionSays) {
   for (const std::size_t size : {1, 7, 100, 20001}) {
     for (const float clip : {0.0f, 0.5f, 1e6f}) {
-      AdamStep step = step_of(size);
+      UpdateStep step = step_of(size);
       step.rate = 0.01f;
       step.clip_norm = clip;
       PlainAdam plain{get(step.parameters), Row(size, 0), Row(size, 0)};
       for (step.step = 1; step.step <= 5; ++step.step) {
         const Row gradients = reference::random_row(size, 10 + step.step, 0.3);
         set_gradients(step, gradients);
-        backend_->adam(step);
+        backend_->update(step);
         const double norm = plain.update(gradients, step);
         EXPECT_NEAR(backend_->take_result().gradient_norm, norm, 1e-6 * norm);
         EXPECT_EQ(get(step.gradients), Row(size, 0));
@@ -75,9 +75,9 @@ TEST_P(AdamOn, UpdatesAsTheDefinitionSays) {
 TEST_P(AdamOn, ANormThatIsNotFiniteChangesNothingButTheGradients) {
   for (const double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    AdamStep step = step_of(50);
+    UpdateStep step = step_of(50);
     set_gradients(step, reference::random_row(50, 3, 1));
-    backend_->adam(step);
+    backend_->update(step);
     backend_->take_result();
     const Row parameters = get(step.parameters);
     const Row first = get(step.first_moment);
@@ -85,7 +85,7 @@ TEST_P(AdamOn, ANormThatIsNotFiniteChangesNothingButTheGradients) {
     Row gradients = reference::random_row(50, 4, 1);
     gradients[31] = bad;
     set_gradients(step, gradients);
-    backend_->adam(step);
+    backend_->update(step);
     const StepResult result = backend_->take_result();
     EXPECT_FALSE(std::isfinite(result.gradient_norm));
     EXPECT_FALSE(result.skipped) << "that is what loss scaling does";
@@ -98,10 +98,10 @@ TEST_P(AdamOn, ANormThatIsNotFiniteChangesNothingButTheGradients) {
 }
 
 TEST_P(AdamOn, ResultsComeInTheOrderOfTheUpdates) {
-  AdamStep step = step_of(4);
+  UpdateStep step = step_of(4);
   for (const double size : {1.0, 2.0, 3.0}) {
     set_gradients(step, {size, 0, 0, 0});
-    backend_->adam(step);
+    backend_->update(step);
   }
   EXPECT_EQ(backend_->take_result().gradient_norm, 1);
   EXPECT_EQ(backend_->take_result().gradient_norm, 2);
@@ -110,11 +110,11 @@ TEST_P(AdamOn, ResultsComeInTheOrderOfTheUpdates) {
 }
 
 TEST_P(AdamOn, ManyResultsMayWait) {
-  AdamStep step = step_of(4);
+  UpdateStep step = step_of(4);
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 50; ++i) {
       set_gradients(step, {1.0 + i, 0, 0, 0});
-      backend_->adam(step);
+      backend_->update(step);
     }
     for (int i = 0; i < 50; ++i) EXPECT_EQ(backend_->take_result().gradient_norm, 1 + i);
   }
@@ -123,16 +123,16 @@ TEST_P(AdamOn, ManyResultsMayWait) {
 // Gradients that are as much larger as the scale says give the same update, bit for bit.
 TEST_P(AdamOn, TheLossScaleIsTakenOutOfTheGradients) {
   for (const float clip : {0.0f, 0.5f}) {
-    AdamStep plain = step_of(1000);
-    AdamStep scaled = step_of(1000);
+    UpdateStep plain = step_of(1000);
+    UpdateStep scaled = step_of(1000);
     scaled.loss_scale = put({1024, 3});
     plain.clip_norm = scaled.clip_norm = clip;
     Row gradients = reference::random_row(1000, 10, 0.3);
     set_gradients(plain, gradients);
-    backend_->adam(plain);
+    backend_->update(plain);
     for (double& g : gradients) g *= 1024;
     set_gradients(scaled, gradients);
-    backend_->adam(scaled);
+    backend_->update(scaled);
     const StepResult expected = backend_->take_result();
     const StepResult actual = backend_->take_result();
     EXPECT_EQ(actual.gradient_norm, expected.gradient_norm);
@@ -145,14 +145,14 @@ TEST_P(AdamOn, TheLossScaleIsTakenOutOfTheGradients) {
 }
 
 TEST_P(AdamOn, AnOverflowSkipsTheUpdateAndHalvesTheScaleDownToOne) {
-  AdamStep step = step_of(50);
+  UpdateStep step = step_of(50);
   step.loss_scale = put({5, 17});
   const Row parameters = get(step.parameters);
   for (const double expected : {2.5, 1.25, 1.0, 1.0}) {
     Row gradients = reference::random_row(50, 4, 1);
     gradients[31] = std::numeric_limits<double>::infinity();
     set_gradients(step, gradients);
-    backend_->adam(step);
+    backend_->update(step);
     const StepResult result = backend_->take_result();
     EXPECT_TRUE(result.skipped);
     EXPECT_FALSE(std::isfinite(result.gradient_norm));
@@ -166,11 +166,11 @@ TEST_P(AdamOn, AnOverflowSkipsTheUpdateAndHalvesTheScaleDownToOne) {
 
 TEST_P(AdamOn, GoodUpdatesInARowDoubleTheScaleUpToTheLargest) {
   const double last = LossScale::kGrowthInterval - 1;
-  AdamStep step = step_of(8);
+  UpdateStep step = step_of(8);
   const auto scale_after = [&](Row scale) {
     step.loss_scale = put(scale);
     set_gradients(step, Row(8, 1));
-    backend_->adam(step);
+    backend_->update(step);
     const Row after = get(step.loss_scale);
     EXPECT_EQ(backend_->take_result().loss_scale, after[0]);
     return after;

@@ -1,4 +1,4 @@
-#include "model/backend/cuda/adam.h"
+#include "model/backend/cuda/update.h"
 
 #include <cmath>
 
@@ -19,14 +19,14 @@ struct AdamMemory {
   }
 };
 
-AdamNow now_of(const AdamStep& step, std::int32_t slot) {
+AdamNow now_of(const UpdateStep& step, std::int32_t slot) {
   const double first_correction = 1 - std::pow(static_cast<double>(step.beta1), step.step);
   const double second_correction = 1 - std::pow(static_cast<double>(step.beta2), step.step);
   return {static_cast<float>(step.rate / first_correction),
           static_cast<float>(std::sqrt(second_correction)), slot};
 }
 
-AdamUpdate update_of(const AdamStep& step, const AdamNow* now, const AdamPlan* plan) {
+AdamUpdate update_of(const UpdateStep& step, const AdamNow* now, const AdamPlan* plan) {
   AdamUpdate update;
   update.parameters = step.parameters.data;
   update.gradients = step.gradients.data;
@@ -43,8 +43,8 @@ AdamUpdate update_of(const AdamStep& step, const AdamNow* now, const AdamPlan* p
 
 }  // namespace
 
-void adam(Engine& engine, const AdamStep& step) {
-  check_adam(step);
+void update(Engine& engine, const UpdateStep& step) {
+  check_update(step);
   const std::int32_t slot = engine.results.next_slot();
   Recorder& recorder = engine.recorder;
   recorder.room_for(sizeof(AdamNow));
