@@ -16,11 +16,28 @@ void check(const DeviceChoice& choice) {
     throw Error(ErrorKind::kConfig,
                 "threads must be 0 (one per core) or above, not " + std::to_string(choice.threads));
   }
-  if (choice.device == "cpu" && choice.precision != Precision::kFp32) {
+  if (choice.device != "cpu" || choice.precision == Precision::kFp32) return;
+  if (choice.precision != Precision::kBf16) {
     throw Error(ErrorKind::kConfig,
-                "device \"cpu\" computes in float32 only: set precision = \"fp32\", or another "
-                "device");
+                "device \"cpu\" multiplies in float32 or bfloat16: set precision = \"fp32\" or "
+                "\"bf16\", or another device");
   }
+  if (!cpu::machine_has(cpu::InstructionSet::kAvx512Bf16)) {
+    throw Error(ErrorKind::kConfig,
+                "this processor has no instructions for bfloat16 (AVX512-BF16): set precision = "
+                "\"fp32\", or another device");
+  }
+}
+
+// The arithmetic a CPU stands in with, and, added to `reason`, where it is not what was asked for.
+cpu::InstructionSet set_for(Precision precision, std::string& reason) {
+  if (precision == Precision::kFp32) return cpu::InstructionSet::kBest;
+  const bool bf16 = cpu::machine_has(cpu::InstructionSet::kAvx512Bf16);
+  if (precision == Precision::kBf16 && bf16) return cpu::InstructionSet::kAvx512Bf16;
+  reason += precision == Precision::kBf16
+                ? ". This CPU computes in float32: it has no instructions for bfloat16"
+                : ". A CPU computes in float32 where tf32 or fp16 is asked for";
+  return cpu::InstructionSet::kBest;
 }
 
 }  // namespace
@@ -44,13 +61,11 @@ ChosenBackend make_backend(const DeviceChoice& choice, const CudaSearch& search)
         throw Error(ErrorKind::kDevice, std::string("device \"cuda\": ") + error.what());
       }
       reason = std::string("auto: ") + error.what();
-      if (choice.precision != Precision::kFp32) {
-        reason += ". A CPU computes in float32, whatever the precision asked for";
-      }
     }
   }
   cpu::CpuOptions options;
   options.threads = choice.threads;
+  options.instruction_set = set_for(choice.precision, reason);
   return {cpu::make_cpu_backend(options), reason};
 }
 

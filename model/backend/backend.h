@@ -188,7 +188,7 @@ struct UpdateStep {
   Optimizer optimizer = Optimizer::kAdam;
   Tensor parameters;      // [P]
   Tensor gradients;       // [P], zeroed
-  Tensor first_moment;    // [P]
+  Tensor first_moment;    // [P]; kSgd's m
   Tensor second_moment;   // [P]; null with kSgd
   std::int64_t step = 1;  // 1 for the first update
   float rate = 0.001f;
@@ -209,21 +209,23 @@ struct StepResult {
   float loss_scale = 0;      // for the next step; 0 = there is none
 };
 
-// How answers are looked for. Greedy as it stands.
+// How answers are looked for; beam_search.h says what is found. Greedy as it stands.
 struct Search {
   int beam = 1;  // hypotheses kept of each sentence, 1..kMostBeam
   int best = 1;  // of them returned, 1..beam
   // Hypotheses are compared by log p / ((5 + n) / 6)^alpha, n their tokens with `end` (Wu et al.,
-  // 2016, section 7). 0 = by log p alone, which favours short answers.
+  // 2016, section 7), n without `end` where it was not reached. 0 = by log p alone, which favours
+  // short answers; never below 0.
   float length_alpha = 0;
-  // Above 0: each token is drawn from softmax(logits / temperature) by (seed, row, step); beam and
-  // best must be 1.
+  // Above 0: each token is drawn from softmax(logits / temperature) by (seed, row, step), row being
+  // the sentence's place in the batch; beam and best must be 1. Devices draw the same tokens but
+  // where their rounding differs.
   float temperature = 0;
   std::uint64_t seed = 0;
 };
 inline constexpr int kMostBeam = 64;
 
-// Decoding of a whole batch. A hypothesis ends at `end` or after max_steps tokens.
+// Decoding of a whole batch. A hypothesis ends at `end` or after max_steps tokens, `end` included.
 struct DecodeCall {
   const RnnStack* decoder = nullptr;
   RnnState initial;                              // [L,B,M]; null = zero
@@ -240,7 +242,8 @@ struct DecodeCall {
 
 struct Decoded {
   std::vector<std::int32_t> ids;  // without `end`
-  double log_probability = 0;     // of the ids and, where reached, of `end`
+  // Of the ids and, where reached, of `end`: the sum of log softmax(logits), without a temperature.
+  double log_probability = 0;
   double score = 0;               // what hypotheses are ordered by
   bool ended = false;             // `end` was reached
 };
@@ -281,7 +284,9 @@ class Backend {
   virtual void update(const UpdateStep&) = 0;
   // Result of the oldest update() whose result was not taken yet; waits.
   virtual StepResult take_result() = 0;
-  // [B*best]: the k-th best answer to sentence b is at b*best + k.
+  // [B*best]: the k-th best answer to sentence b is at b*best + k. Where a sentence
+  // has fewer than `best`, the rest have no ids and log_probability = score = -infinity.
+  // Sentences do not influence each other, nor does the batch they are in, but by rounding.
   virtual std::vector<Decoded> decode(const DecodeCall&) = 0;
 };
 

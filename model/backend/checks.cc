@@ -1,6 +1,7 @@
 #include "model/backend/checks.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "model/base/error.h"
 
@@ -15,6 +16,25 @@ bool good_lengths(std::span<const std::int32_t> lengths, int steps) {
                              [&](std::int32_t length) { return length >= 1 && length <= steps; });
 }
 
+namespace {
+
+bool has_shape_of_its_cells(const RnnStack& stack) {
+  const std::size_t rows = static_cast<std::size_t>(gates_of(stack.cell)) * stack.hidden;
+  if (stack.cells.size() != static_cast<std::size_t>(stack.layers) * stack.directions) return false;
+  for (std::size_t i = 0; i < stack.cells.size(); ++i) {
+    const RnnCell& cell = stack.cells[i];
+    const bool first = i < static_cast<std::size_t>(stack.directions);
+    const std::size_t width = first ? stack.input : stack.memory();
+    if (cell.weight_ih.size != rows * width || cell.weight_hh.size != rows * stack.hidden ||
+        cell.bias_ih.size != rows || cell.bias_hh.size != rows) {
+      return false;
+    }
+  }
+  return stack.embedding.size == static_cast<std::size_t>(stack.words) * stack.input;
+}
+
+}  // namespace
+
 void check_rnn_forward(const RnnStack& stack, const RnnForward& call) {
   const auto batch = static_cast<std::size_t>(call.input.batch());
   const auto steps = static_cast<std::size_t>(call.input.steps);
@@ -22,8 +42,9 @@ void check_rnn_forward(const RnnStack& stack, const RnnForward& call) {
   require(stack.layers > 0 && stack.hidden > 0 && stack.input > 0 && stack.words > 0 &&
               (stack.directions == 1 || stack.directions == 2),
           "rnn_forward: layers, widths and words must be above 0, directions 1 or 2");
-  require(stack.cells.size() == static_cast<std::size_t>(stack.layers) * stack.directions,
-          "rnn_forward: the stack has not layers * directions cells");
+  require(has_shape_of_its_cells(stack),
+          "rnn_forward: the stack has not layers * directions cells of [GH,I], [GH,H] and [GH], or "
+          "its embedding is not [V,I]");
   require(batch > 0 && steps > 0 && call.input.ids.size() == steps * batch,
           "rnn_forward: ids are not [steps, batch]");
   require(good_lengths(call.input.lengths, call.input.steps),
@@ -35,6 +56,8 @@ void check_rnn_forward(const RnnStack& stack, const RnnForward& call) {
               (!call.last.h || call.last.h.size == states) &&
               (!call.last.c || call.last.c.size == states),
           "rnn_forward: a state is not [layers, batch, memory]");
+  require(stack.cell == CellKind::kLstm || (!call.initial.c && !call.last.c),
+          "rnn_forward: there is a c, which a GRU has not");
   require(call.dropout >= 0 && call.dropout < 1, "rnn_forward: dropout is not within [0, 1)");
   for (std::size_t t = 0; t < steps; ++t) {
     for (std::size_t b = 0; b < batch; ++b) {
@@ -49,9 +72,12 @@ void check_rnn_backward(const RnnStack& stack, const RnnBackward& call, const Rn
   const std::size_t memory = static_cast<std::size_t>(tape.directions) * tape.hidden;
   const std::size_t states = static_cast<std::size_t>(tape.batch) * tape.layers * memory;
   require(tape.layers == stack.layers && tape.directions == stack.directions &&
-              tape.hidden == stack.hidden && tape.input == stack.input && tape.words == stack.words,
+              tape.hidden == stack.hidden && tape.input == stack.input &&
+              tape.words == stack.words && tape.cell == stack.cell,
           "rnn_backward: the tape was made with a stack of another shape");
-  require(call.gradients != nullptr && call.gradients->cells.size() == stack.cells.size(),
+  require(call.gradients != nullptr && call.gradients->cell == stack.cell &&
+              call.gradients->cells.size() == stack.cells.size() &&
+              has_shape_of_its_cells(*call.gradients),
           "rnn_backward: gradients have not the shape of the stack");
   require(!call.d_output ||
               call.d_output.size == static_cast<std::size_t>(tape.steps) * tape.batch * memory,
@@ -61,6 +87,8 @@ void check_rnn_backward(const RnnStack& stack, const RnnBackward& call, const Rn
               (!call.d_initial.h || call.d_initial.h.size == states) &&
               (!call.d_initial.c || call.d_initial.c.size == states),
           "rnn_backward: a state is not [layers, batch, memory]");
+  require(stack.cell == CellKind::kLstm || (!call.d_last.c && !call.d_initial.c),
+          "rnn_backward: there is a c, which a GRU has not");
 }
 
 void check_attention_forward(const AttentionWeights& weights, const AttentionForward& call) {
@@ -98,6 +126,7 @@ void check_loss(const LossCall& call) {
           "loss: width, words, steps and batch must be above 0");
   require(good_lengths(call.targets.lengths, call.targets.steps),
           "loss: a length is not within 1 and the number of steps");
+  require(call.smoothing >= 0 && call.smoothing < 1, "loss: smoothing is not within [0, 1)");
   require(call.targets.ids.size() == steps * batch && call.hidden.size == steps * batch * m,
           "loss: targets or hidden are not [steps, batch]");
   require(call.weights.weight.size == v * m && call.weights.bias.size == v,
@@ -118,12 +147,31 @@ void check_loss(const LossCall& call) {
 
 void check_update(const UpdateStep& step) {
   const std::size_t size = step.parameters.size;
+  const bool second = step.optimizer != Optimizer::kSgd || step.second_moment;
   require(step.gradients.size == size && step.first_moment.size == size &&
-              step.second_moment.size == size,
+              (!second || step.second_moment.size == size),
           "update: parameters, gradients and moments differ in size");
+  require(step.momentum >= 0 && step.momentum < 1, "update: momentum is not within [0, 1)");
+  require(step.weight_decay >= 0 && std::isfinite(step.weight_decay),
+          "update: weight_decay is below 0 or not finite");
   require(step.step >= 1, "update: steps count from 1");
   require(!step.loss_scale || step.loss_scale.size == 2, "update: loss_scale is not [2]");
 }
+
+namespace {
+
+void check_search(const Search& search) {
+  require(search.beam >= 1 && search.beam <= kMostBeam, "decode: the beam is not within 1 and 64");
+  require(search.best >= 1 && search.best <= search.beam,
+          "decode: best is not within 1 and the beam");
+  require(search.length_alpha >= 0 && std::isfinite(search.length_alpha),
+          "decode: length_alpha is below 0 or not finite");
+  require(search.temperature >= 0 && std::isfinite(search.temperature),
+          "decode: the temperature is below 0 or not finite");
+  require(search.temperature == 0 || search.beam == 1, "decode: a sampler has a beam of 1");
+}
+
+}  // namespace
 
 void check_decode(const DecodeCall& call) {
   require(call.decoder != nullptr && call.decoder->layers > 0 && call.decoder->hidden > 0 &&
@@ -139,6 +187,8 @@ void check_decode(const DecodeCall& call) {
           "decode: the initial state is not [layers, batch, memory]");
   require(!call.initial.c || call.initial.c.size == layer * batch,
           "decode: the two initial states differ in size");
+  require(decoder.cell == CellKind::kLstm || !call.initial.c,
+          "decode: there is an initial c, which a GRU has not");
   require(call.output.bias.size > 0 && call.output.weight.size == call.output.bias.size * width,
           "decode: the output weights are not [V,M] and [V]");
   require(call.output.bias.size <= static_cast<std::size_t>(decoder.words),
@@ -146,9 +196,9 @@ void check_decode(const DecodeCall& call) {
   require(std::ranges::all_of(call.begin,
                               [&](std::int32_t id) { return id >= 0 && id < decoder.words; }),
           "decode: a first id is not below the number of words");
+  check_search(call.search);
   if (call.attention == nullptr) return;
-  require(call.memory_lengths.size() == batch,
-          "decode: memory_lengths and the initial state differ in batch");
+  require(call.memory_lengths.size() == batch, "decode: memory_lengths and begin differ in batch");
   require(good_lengths(call.memory_lengths, call.memory_steps),
           "decode: a length is not within 1 and the number of steps");
   require(call.memory.size == static_cast<std::size_t>(call.memory_steps) * batch * width &&

@@ -19,6 +19,7 @@ void check_rnn_forward(const RnnStack& stack, const RnnForward& call);
 // What the forward call of the tape was about.
 struct RnnTapeShape {
   int layers = 0, directions = 0, input = 0, hidden = 0, words = 0, steps = 0, batch = 0;
+  CellKind cell = CellKind::kLstm;
 };
 void check_rnn_backward(const RnnStack& stack, const RnnBackward& call, const RnnTapeShape& tape);
 

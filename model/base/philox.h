@@ -44,6 +44,7 @@ enum class RandomUse : std::uint32_t {
   kValidNoise = 4,  // b = index of the line
   kDropout = 5,     // a = step, b = site
   kSample = 6,      // a = epoch: which held-out lines are shown
+  kToken = 7,       // row and step of a decoding that draws its tokens
 };
 
 // A finite stream named by (seed, use, a, b). Copying it copies its position.
@@ -114,6 +115,12 @@ TRAIND_HOST_DEVICE inline PhiloxBlock dropout_draws(const DropoutKey& key, std::
         static_cast<std::uint32_t>(block >> 32) ^ (key.site << 16),
         static_cast<std::uint32_t>(key.step), static_cast<std::uint32_t>(RandomUse::kDropout)}},
       key.seed ^ (key.step & 0xFFFFFFFF00000000u));
+}
+
+// Sampling: the 32 bits that choose token `step` of row `row`.
+TRAIND_HOST_DEVICE inline std::uint32_t token_draw(std::uint64_t seed, std::uint32_t row,
+                                                   std::uint32_t step) {
+  return philox({{step, row, 0, static_cast<std::uint32_t>(RandomUse::kToken)}}, seed).word[0];
 }
 
 }  // namespace traind

@@ -121,7 +121,8 @@ TEST_P(AttentionOn, WhatLiesInThePaddingChangesNothing) {
   EXPECT_EQ(a.gradients, b.gradients);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, AttentionOn, testing::ValuesIn(device_cases()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Devices, AttentionOn, testing::ValuesIn(rounding_device_cases()),
+                         name_of_case);
 
 }  // namespace
 }  // namespace traind

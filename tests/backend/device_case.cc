@@ -42,17 +42,36 @@ DeviceCase cuda_case() {
 std::vector<SetCase> set_cases() {
   return {{"Baseline", cpu::InstructionSet::kBaseline},
           {"Avx2", cpu::InstructionSet::kAvx2},
-          {"Avx512", cpu::InstructionSet::kAvx512}};
+          {"Avx512", cpu::InstructionSet::kAvx512},
+          {"Bf16", cpu::InstructionSet::kAvx512Bf16}};
 }
 
 std::vector<DeviceCase> device_cases() {
   std::vector<DeviceCase> devices;
   for (const SetCase& one : set_cases()) {
+    if (one.set == cpu::InstructionSet::kAvx512Bf16) continue;
     devices.push_back(cpu_case("Cpu" + one.name, one.set, 2e-5));
   }
   devices.push_back(cuda_on_host_case());
   devices.push_back(cuda_case());
   return devices;
+}
+
+std::vector<DeviceCase> rounding_device_cases() {
+  std::vector<DeviceCase> devices = device_cases();
+  // An operand has 8 bits, and a gradient is the sum of many products.
+  devices.push_back(cpu_case("CpuBf16", cpu::InstructionSet::kAvx512Bf16, 1.5e-2));
+  return devices;
+}
+
+std::vector<DeviceCase> device_and_cell_cases() {
+  std::vector<DeviceCase> all = rounding_device_cases();
+  for (DeviceCase device : rounding_device_cases()) {
+    device.name += "Gru";
+    device.cell = CellKind::kGru;
+    all.push_back(device);
+  }
+  return all;
 }
 
 void OnDevice::SetUp() {

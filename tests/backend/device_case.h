@@ -18,10 +18,11 @@ namespace traind {
 
 struct DeviceCase {
   std::string name;
-  double tolerance = 0;  // relative, of float32 against the double-precision reference
+  double tolerance = 0;  // relative, against the double-precision reference
   std::string not_here;  // why this machine cannot run it; empty when it can
   std::function<std::unique_ptr<Backend>()> make;
   bool is_gpu = false;  // has no make(): the test opens it, or skips; see cuda/real_device.h
+  CellKind cell = CellKind::kLstm;  // of device_and_cell_cases()
 };
 
 inline void PrintTo(const DeviceCase& device, std::ostream* out) { *out << device.name; }
@@ -30,6 +31,10 @@ inline std::string name_of_case(const testing::TestParamInfo<DeviceCase>& info) 
 }
 
 std::vector<DeviceCase> device_cases();
+// With those that round to bfloat16: for what is compared by tolerance() alone.
+std::vector<DeviceCase> rounding_device_cases();
+// Each of the latter with each recurrent cell.
+std::vector<DeviceCase> device_and_cell_cases();
 
 // The CPU's instruction sets, for what is tested below the backend.
 struct SetCase {

@@ -1,4 +1,4 @@
-// An LSTM call on a device with its parameters laid out as in reference::RnnCase.
+// A recurrent call on a device with its parameters laid out as in reference::RnnCase.
 #pragma once
 
 #include <memory>
@@ -12,13 +12,14 @@ namespace traind {
 // The stack over a row of parameters (or of gradients).
 inline RnnStack stack_over(const reference::RnnCase& shape, Tensor row) {
   RnnStack stack;
+  stack.cell = shape.cell;
   stack.layers = shape.layers;
   stack.directions = shape.directions;
   stack.input = shape.input;
   stack.hidden = shape.hidden;
   stack.words = shape.words;
   stack.embedding = row.part(0, static_cast<std::size_t>(shape.words) * shape.input);
-  const std::size_t gates = std::size_t{4} * shape.hidden;
+  const std::size_t gates = shape.gates();
   for (int l = 0; l < shape.layers; ++l) {
     for (int d = 0; d < shape.directions; ++d) {
       std::size_t at = shape.cell_offset(l, d);
@@ -41,7 +42,9 @@ inline RnnStack stack_over(const reference::RnnCase& shape, Tensor row) {
 inline RnnState initial_over(const reference::RnnCase& shape, Tensor row) {
   if (!shape.initial) return {};
   const std::size_t size = shape.state_size();
-  return {row.part(shape.state_offset(), size), row.part(shape.state_offset() + size, size)};
+  const Tensor h = row.part(shape.state_offset(), size);
+  if (shape.cell == CellKind::kGru) return {h, {}};
+  return {h, row.part(shape.state_offset() + size, size)};
 }
 
 }  // namespace traind

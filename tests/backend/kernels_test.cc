@@ -119,17 +119,30 @@ TEST_P(KernelsOf, ProductsOfAnyShapeAreRightAndStayInside) {
     std::vector<float> packed(source.floats());
     kernels_->pack(source, 0, (source.width() + kernels_->panel - 1) / kernels_->panel,
                    packed.data());
-    const int stride = s.cols + 1;  // the column after the last must stay as it is
-    c.assign(static_cast<std::size_t>(s.rows) * stride, 3);
-    kernels_->multiply({s.rows, s.cols, s.depth, a.data(), static_cast<std::size_t>(s.depth),
-                        packed.data(), c.data(), static_cast<std::size_t>(stride), true});
+    const auto depth = static_cast<std::size_t>(s.depth);
+    const std::size_t even = (depth + 1) / 2 * 2;
+    std::vector<float> rounded(even * s.rows);  // as many operands, of whichever length
     for (int i = 0; i < s.rows; ++i) {
-      for (int j = 0; j < s.cols; ++j) {
-        float right = 3;  // small integers: exact in any order
-        for (int k = 0; k < s.depth; ++k) right += value(i, k) * value(k, j);
-        ASSERT_EQ(c[static_cast<std::size_t>(i) * stride + j], right) << i << ',' << j;
+      kernels_->round(s.depth, a.data() + i * depth,
+                      reinterpret_cast<char*>(rounded.data()) + i * even * kernels_->round_bytes);
+    }
+    const std::size_t stride = s.cols + 1;  // the column after the last must stay as it is
+    Product product{s.rows, s.cols, s.depth, a.data(), depth, packed.data(), nullptr, stride, true};
+    for (const bool beforehand : {false, true}) {
+      c.assign(s.rows * stride, 3);
+      product.c = c.data();
+      if (beforehand) product.a = rounded.data();
+      if (beforehand) product.a_stride = even;
+      product.rounded = beforehand;
+      kernels_->multiply(product);
+      for (int i = 0; i < s.rows; ++i) {
+        for (int j = 0; j < s.cols; ++j) {
+          float right = 3;  // small integers: exact in any order, and in bfloat16
+          for (int k = 0; k < s.depth; ++k) right += value(i, k) * value(k, j);
+          ASSERT_EQ(c[i * stride + j], right) << i << ',' << j;
+        }
+        ASSERT_EQ(c[i * stride + s.cols], 3);
       }
-      ASSERT_EQ(c[static_cast<std::size_t>(i) * stride + s.cols], 3);
     }
   }
 }

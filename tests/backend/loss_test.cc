@@ -1,6 +1,7 @@
 // Projection and cross entropy of every device against the double-precision reference.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -43,8 +44,8 @@ class LossOn : public OnDevice {
     return {row.part(0, shape.bias_offset()),
             row.part(shape.bias_offset(), static_cast<std::size_t>(shape.words))};
   }
-  Row gradients_of(const LossCase& shape, Tensor row, const Batch& targets,
-                   Tensor loss_scale = {}) {
+  Row gradients_of(const LossCase& shape, Tensor row, const Batch& targets, Tensor loss_scale = {},
+                   float smoothing = 0) {
     const Tensor gradient_row = zeros(shape.size());
     backend_->write(gradient_row.part(shape.hidden_offset(), shape.hidden_size()),
                     std::vector<float>(shape.hidden_size(), 9));
@@ -54,6 +55,7 @@ class LossOn : public OnDevice {
     call.gradients = &gradients;
     call.gradient_scale = kScale;
     call.loss_scale = loss_scale;
+    call.smoothing = smoothing;
     const LossSum at_once = backend_->loss(call);
     EXPECT_EQ(at_once.tokens, 0) << "the sum belongs to take_result()";
     return get(gradient_row);
@@ -96,6 +98,37 @@ TEST_P(LossOn, SumAndGradientsEqualTheDefinition) {
     EXPECT_EQ(result.loss.tokens, sum.tokens);
     EXPECT_EQ(result.loss.correct, sum.correct);
   }
+}
+
+// (1 - e) loss + e mean over the words of -log p, summed over the true steps.
+double smoothed_loss(const LossCase& shape, const Row& parameters, const Batch& targets, double e) {
+  double sum = (1 - e) * reference::loss(shape, parameters, targets).loss;
+  for (std::int32_t word = 0; word < shape.words; ++word) {
+    Batch all = targets;
+    std::ranges::fill(all.ids, word);
+    sum += e / shape.words * reference::loss(shape, parameters, all).loss;
+  }
+  return sum;
+}
+
+TEST_P(LossOn, GradientsAreOfTheSmoothedLossAndTheSumIsNot) {
+  for (const float smoothing : {0.1f, 0.7f}) {
+    const LossCase shape{4, 3, 5, 7};
+    const Row parameters = reference::random_row(shape.size(), 1, 1);
+    const Batch targets = reference::batch_of(shape.steps, shape.batch, shape.words, true, 3);
+    const Tensor row = put(parameters);
+    const LossSum plain = backend_->loss(call_over(shape, row, targets));
+    const Row actual = gradients_of(shape, row, targets, {}, smoothing);
+    const Row expected = reference::numeric_gradient(
+        [&](const Row& at) { return kScale * smoothed_loss(shape, at, targets, smoothing); },
+        parameters);
+    expect_close(actual, expected, tolerance(), "gradients");
+    EXPECT_EQ(result_of_an_update().loss.loss, plain.loss);
+  }
+  const LossCase shape{1, 1, 1, 2};
+  LossCall call = call_over(shape, put(reference::random_row(shape.size(), 1, 1)), {{0}, {1}});
+  call.smoothing = 1;
+  EXPECT_THROW(backend_->loss(call), Error);
 }
 
 TEST_P(LossOn, TwoCallsBeforeAnUpdateAddUp) {
@@ -173,7 +206,7 @@ TEST_P(LossOn, RefusesATargetThatIsNoWordOnTrueStepsOnly) {
   EXPECT_THROW(backend_->loss(call_over(shape, row, in_sentence)), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, LossOn, testing::ValuesIn(device_cases()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Devices, LossOn, testing::ValuesIn(rounding_device_cases()), name_of_case);
 
 }  // namespace
 }  // namespace traind

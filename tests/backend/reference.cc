@@ -20,31 +20,45 @@ struct Direction {
   bool reverse;
   int column;
 
+  // to[GH] = weight x + bias
+  Row sums(const double* weight, const double* x, int columns, const double* bias) const {
+    Row to(bias, bias + shape.gates());
+    for (int k = 0; k < shape.gates(); ++k) {
+      for (int j = 0; j < columns; ++j)
+        to[k] += weight[static_cast<std::size_t>(k) * columns + j] * x[j];
+    }
+    return to;
+  }
+
+  // h and, of an LSTM, c from one step to the next.
   void step(const double* x, double* h, double* c) const {
     const int n = shape.hidden;
-    const double* ih = weights;
-    const double* hh = ih + std::size_t{4} * n * width;
-    const double* bias = hh + std::size_t{4} * n * n;
-    std::vector<double> gate(std::size_t{4} * n);
-    for (int k = 0; k < 4 * n; ++k) {
-      double sum = bias[k] + bias[4 * n + k];
-      for (int j = 0; j < width; ++j) sum += ih[static_cast<std::size_t>(k) * width + j] * x[j];
-      for (int j = 0; j < n; ++j) sum += hh[static_cast<std::size_t>(k) * n + j] * h[j];
-      gate[k] = sum;
-    }
+    const double* hh = weights + static_cast<std::size_t>(shape.gates()) * width;
+    const double* bias = hh + static_cast<std::size_t>(shape.gates()) * n;
+    const Row of_x = sums(weights, x, width, bias);
+    const Row of_h = sums(hh, h, n, bias + shape.gates());
+    const auto gate = [&](int g, int j) { return sigmoid(of_x[g * n + j] + of_h[g * n + j]); };
     for (int j = 0; j < n; ++j) {
-      c[j] = sigmoid(gate[n + j]) * c[j] + sigmoid(gate[j]) * std::tanh(gate[2 * n + j]);
+      if (shape.cell == CellKind::kGru) {
+        const double r = gate(0, j);
+        const double z = gate(1, j);
+        const double candidate = std::tanh(of_x[2 * n + j] + r * of_h[2 * n + j]);
+        h[j] = (1 - z) * candidate + z * h[j];
+      } else {
+        c[j] = gate(1, j) * c[j] + gate(0, j) * std::tanh(of_x[2 * n + j] + of_h[2 * n + j]);
+        h[j] = gate(3, j) * std::tanh(c[j]);
+      }
     }
-    for (int j = 0; j < n; ++j) h[j] = sigmoid(gate[3 * n + j]) * std::tanh(c[j]);
   }
 
   void run(const Row& inputs, const Batch& batch, Row& outputs, double* h, double* c) const {
-    const int m = shape.memory();
+    const std::size_t m = shape.memory();
     for (int b = 0; b < shape.batch; ++b) {
       for (int i = 0; i < batch.lengths[b]; ++i) {
         const std::size_t t = reverse ? batch.lengths[b] - 1 - i : i;
         const std::size_t row = t * shape.batch + b;
-        step(inputs.data() + row * width, h + b * m + column, c + b * m + column);
+        step(inputs.data() + row * width, h + b * m + column,
+             c == nullptr ? nullptr : c + b * m + column);
         std::copy_n(h + b * m + column, shape.hidden, outputs.data() + row * m + column);
       }
     }
@@ -62,7 +76,7 @@ void drop(Row& values, float probability, DropoutKey key, int layer) {
 }  // namespace
 
 std::size_t RnnCase::cell_size(int layer) const {
-  return std::size_t{4} * hidden * (width_of(layer) + hidden + 2);
+  return static_cast<std::size_t>(gates()) * (width_of(layer) + hidden + 2);
 }
 
 std::size_t RnnCase::cell_offset(int layer, int direction) const {
@@ -93,8 +107,8 @@ Row random_row(std::size_t size, std::uint64_t seed, double scale) {
   return row;
 }
 
-RnnResult lstm(const RnnCase& shape, const Row& parameters, const Batch& batch,
-               const DropoutKey& key) {
+RnnResult rnn(const RnnCase& shape, const Row& parameters, const Batch& batch,
+              const DropoutKey& key) {
   const std::size_t m = shape.memory();
   Row inputs;
   for (const std::int32_t id : batch.ids) {
@@ -104,11 +118,12 @@ RnnResult lstm(const RnnCase& shape, const Row& parameters, const Batch& batch,
   RnnResult result;
   const auto state = parameters.begin() + static_cast<std::ptrdiff_t>(shape.state_offset());
   const auto floats = static_cast<std::ptrdiff_t>(shape.state_size());
+  const bool has_c = shape.states() == 2;
   result.last_h.assign(state, state + floats);
-  result.last_c.assign(state + floats, state + 2 * floats);
+  if (has_c) result.last_c.assign(state + floats, state + 2 * floats);
   if (!shape.initial) {
     result.last_h.assign(shape.state_size(), 0);
-    result.last_c.assign(shape.state_size(), 0);
+    if (has_c) result.last_c.assign(shape.state_size(), 0);
   }
   for (int l = 0; l < shape.layers; ++l) {
     Row outputs(shape.output_size(), 0);
@@ -116,7 +131,8 @@ RnnResult lstm(const RnnCase& shape, const Row& parameters, const Batch& batch,
       const Direction direction{shape, parameters.data() + shape.cell_offset(l, d),
                                 shape.width_of(l), d == 1, d * shape.hidden};
       const std::size_t at = static_cast<std::size_t>(l) * shape.batch * m;
-      direction.run(inputs, batch, outputs, result.last_h.data() + at, result.last_c.data() + at);
+      direction.run(inputs, batch, outputs, result.last_h.data() + at,
+                    has_c ? result.last_c.data() + at : nullptr);
     }
     if (l + 1 < shape.layers && shape.dropout > 0) drop(outputs, shape.dropout, key, l);
     inputs = std::move(outputs);

@@ -13,8 +13,8 @@ namespace traind::reference {
 
 using Row = std::vector<double>;
 
-// Where the parameters of an LSTM call lie in its row: embedding, cells in order (weight_ih,
-// weight_hh, bias_ih, bias_hh), then the initial h and c.
+// Where the parameters of a recurrent call lie in its row: embedding, cells in order (weight_ih,
+// weight_hh, bias_ih, bias_hh), then the initial h and, of an LSTM, c.
 struct RnnCase {
   int layers = 1, directions = 1;
   int input = 3, hidden = 4;
@@ -23,21 +23,24 @@ struct RnnCase {
   bool ragged = false;
   bool initial = true;
   float dropout = 0;
+  CellKind cell = CellKind::kLstm;
 
+  int gates() const { return gates_of(cell) * hidden; }
+  int states() const { return cell == CellKind::kLstm ? 2 : 1; }
   int memory() const { return directions * hidden; }
   int width_of(int layer) const { return layer == 0 ? input : memory(); }
   std::size_t cell_offset(int layer, int direction) const;
   std::size_t cell_size(int layer) const;
   std::size_t state_offset() const { return cell_offset(layers, 0); }
   std::size_t state_size() const { return static_cast<std::size_t>(layers) * batch * memory(); }
-  std::size_t size() const { return state_offset() + 2 * state_size(); }
+  std::size_t size() const { return state_offset() + states() * state_size(); }
   std::size_t output_size() const { return static_cast<std::size_t>(steps) * batch * memory(); }
 };
 
 struct RnnResult {
   Row output;  // [T,B,M]
   Row last_h;  // [L,B,M]
-  Row last_c;
+  Row last_c;  // empty with a GRU
 };
 
 struct Batch {
@@ -51,8 +54,8 @@ Batch batch_of(int steps, int batch, int words, bool ragged, std::uint64_t seed)
 // Uniform in +-scale, each exactly representable as float.
 Row random_row(std::size_t size, std::uint64_t seed, double scale);
 
-RnnResult lstm(const RnnCase& shape, const Row& parameters, const Batch& batch,
-               const DropoutKey& key);
+RnnResult rnn(const RnnCase& shape, const Row& parameters, const Batch& batch,
+              const DropoutKey& key);
 
 // Parameters: W_a [M,M], W_c [M,2M], query [T,B,M], memory [S,B,M].
 struct AttentionCase {

@@ -7,7 +7,7 @@ namespace traind {
 TrainingStep::TrainingStep(Backend& backend, const StepShape& largest) : backend_(backend) {
   encoder_ = {
       2,     2, largest.input, largest.hidden, largest.words, largest.steps, largest.batch, false,
-      false, 0};
+      false, 0, largest.cell};
   decoder_ = encoder_;
   decoder_.directions = 1;
   decoder_.hidden = 2 * largest.hidden;
@@ -47,9 +47,13 @@ StepResult TrainingStep::run(const reference::Batch& source, const reference::Ba
   const std::size_t batch = source.lengths.size();
   const std::size_t floats = batch * steps * decoder_.hidden;
   const std::size_t states = 2 * batch * decoder_.hidden;
-  const RnnState state{state_->tensor().part(0, states), state_->tensor().part(states, states)};
-  const RnnState d_state{d_state_->tensor().part(0, states),
-                         d_state_->tensor().part(states, states)};
+  const auto state_in = [&](const std::unique_ptr<Buffer>& row) -> RnnState {
+    const Tensor h = row->tensor().part(0, states);
+    if (encoder_.cell == CellKind::kGru) return {h, {}};
+    return {h, row->tensor().part(states, states)};
+  };
+  const RnnState state = state_in(state_);
+  const RnnState d_state = state_in(d_state_);
   const auto part = [floats](const std::unique_ptr<Buffer>& row) {
     return row->tensor().part(0, floats);
   };

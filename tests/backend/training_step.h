@@ -14,6 +14,7 @@ struct StepShape {
   int words = 30, input = 24, hidden = 32;  // of one direction of the encoder
   int steps = 9, batch = 22;
   bool ragged = true;
+  CellKind cell = CellKind::kLstm;
 };
 
 class TrainingStep {

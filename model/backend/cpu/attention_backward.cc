@@ -16,8 +16,8 @@ struct Backward {
   float* d_projected = nullptr;  // [rows,M]
   float* scratch = nullptr;      // [lanes][scratch_floats]
   std::size_t scratch_floats = 0;
-  const float* score = nullptr;    // packed W_a^T
-  const float* combine = nullptr;  // packed W_c
+  const void* score = nullptr;    // packed W_a^T
+  const void* combine = nullptr;  // packed W_c
 
   void lay_out(Carver& carver) {
     const std::size_t rows = tape.rows;

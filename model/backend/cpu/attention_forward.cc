@@ -22,8 +22,8 @@ struct Forward {
   const Kernels& kernels;
   const AttentionForward& call;
   AttentionTape& tape;
-  const float* score = nullptr;    // packed W_a
-  const float* combine = nullptr;  // packed W_c^T
+  const void* score = nullptr;    // packed W_a
+  const void* combine = nullptr;  // packed W_c^T
 
   void run(const Lane& lane);
   void attend(int b);

@@ -62,7 +62,7 @@ void copy_share(Tensor from, float* to, const Lane& lane) {
 class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
-      : engine_(options.threads, options.instruction_set) {
+      : engine_(options.threads, options.instruction_set, options.project_words) {
     results_.reserve(16);
   }
 

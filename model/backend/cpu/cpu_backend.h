@@ -14,6 +14,9 @@ namespace traind::cpu {
 struct CpuOptions {
   int threads = 0;  // 0 = one per core the process may use
   InstructionSet instruction_set = InstructionSet::kBest;
+  // Project each word of the vocabulary once where words are fewer than tokens. The same sums in
+  // another order; off only to be measured against what projects every token.
+  bool project_words = true;
 };
 
 // Throws Error(kDevice) when the machine lacks the instruction set.

@@ -1,4 +1,5 @@
-// Greedy decoding of a batch, built from the forward passes with one step each.
+// Decoding of a batch, built from the forward passes with one step each: greedy, by beam search or
+// by drawing tokens.
 // Called on the backend's thread; waits for the lanes. Throws Error(kDevice) on arguments that
 // contradict each other.
 #pragma once

@@ -11,10 +11,14 @@
 namespace traind::cpu {
 
 struct Engine {
-  Engine(int threads, InstructionSet set)
-      : kernels(kernels_for(set)), team(threads), packs(team, kernels, arena) {}
+  Engine(int threads, InstructionSet set, bool project_words)
+      : kernels(kernels_for(set)),
+        by_word(project_words),
+        team(threads),
+        packs(team, kernels, arena) {}
 
   const Kernels& kernels;
+  const bool by_word;  // layer 0 projects words, where they are fewer than the tokens
   Team team;
   Arena arena;
   PackCache packs;

@@ -22,8 +22,8 @@ struct Loss {
   float* d_bias = nullptr;          // [V]
   float* scratch = nullptr;         // [lanes][scratch_floats]
   std::size_t scratch_floats = 0;
-  const float* forward_pack = nullptr;
-  const float* backward_pack = nullptr;
+  const void* forward_pack = nullptr;
+  const void* backward_pack = nullptr;
 
   bool training() const { return call.gradients != nullptr; }
   void lay_out(Carver& carver);
@@ -72,7 +72,8 @@ void Loss::run(const Lane& lane) {
   weight_gradients(lane);
 }
 
-// The loss of one row; with gradients its logits become (p - [target]) * gradient_scale.
+// The loss of one row; with gradients its logits become gradient_scale * (p - q), q being the
+// smoothed target: 1 - e on it, and e spread over all words.
 void Loss::score(int row) {
   const int target = call.targets.ids[static_cast<std::size_t>(rows.place[row])];
   SoftmaxRow softmax;
@@ -86,7 +87,10 @@ void Loss::score(int row) {
   correct[row] = softmax.best == target ? 1 : 0;
   if (!training()) return;
   kernels.scale(call.words, gradient_scale / softmax.sum, softmax.logits);
-  softmax.logits[target] -= gradient_scale;
+  softmax.logits[target] -= gradient_scale * (1 - call.smoothing);
+  if (call.smoothing == 0) return;
+  const float share = gradient_scale * call.smoothing / static_cast<float>(call.words);
+  for (int i = 0; i < call.words; ++i) softmax.logits[i] -= share;
 }
 
 void Loss::weight_gradients(const Lane& lane) {

@@ -8,7 +8,13 @@ namespace {
 bool same(const PackSource& a, const PackSource& b) {
   return a.weight == b.weight && a.stride == b.stride && a.groups == b.groups &&
          a.group_rows == b.group_rows && a.group_stride == b.group_stride && a.cols == b.cols &&
-         a.transposed == b.transposed;
+         a.transposed == b.transposed && a.first_group == b.first_group;
+}
+
+// A pair of bfloat16 is as long as a float; an odd depth has half a pair too many.
+std::size_t packed_bytes(const Kernels& kernels, const PackSource& source) {
+  const std::size_t column = (source.depth() * kernels.round_bytes + 3) / 4 * 4;
+  return column * padded(source.width());
 }
 
 bool overlaps(const PackSource& source, const float* begin, std::size_t count) {
@@ -24,14 +30,14 @@ PackCache::Entry& PackCache::entry_for(const PackSource& source) {
   }
   Entry entry;
   entry.source = source;
-  entry.memory = Lease(arena_, source.floats() * sizeof(float));
+  entry.memory = Lease(arena_, packed_bytes(kernels_, source));
   entries_.push_back(std::move(entry));
   return entries_.back();
 }
 
-const float* PackCache::packed(const PackSource& source) {
+const void* PackCache::packed(const PackSource& source) {
   Entry& entry = entry_for(source);
-  auto* packed = static_cast<float*>(entry.memory.memory());
+  void* packed = entry.memory.memory();
   if (entry.fresh) return packed;
   const int panels = (source.width() + kernels_.panel - 1) / kernels_.panel;
   // Moving a float takes about as long as 32 operations on it.

@@ -19,7 +19,7 @@ class PackCache {
       : team_(team), kernels_(kernels), arena_(arena) {}
 
   // Packed panels of the weight as it is now; valid until the weight changes.
-  const float* packed(const PackSource& source);
+  const void* packed(const PackSource& source);
   // The floats at [begin, begin + count) have new values.
   void changed(const float* begin, std::size_t count);
   // They are about to be freed.

@@ -24,6 +24,11 @@ struct RowMap {
   void fill(std::span<const std::int32_t> true_lengths);
   bool active(int t, int b) const { return t < lengths[b]; }
   int begin(int t, int b) const { return first[static_cast<std::size_t>(t) * (batch + 1) + b]; }
+  // The row of sentence b in the step after t, or before it; below 0: there is none.
+  int next(int t, int b, bool after) const {
+    if (!after) return t > 0 ? begin(t - 1, b) : -1;
+    return t + 1 < steps && active(t + 1, b) ? begin(t + 1, b) : -1;
+  }
   // Sentences [begin, end) for this lane, out of `copies` passes over the batch laid end to end,
   // so that each lane has about the same number of true steps.
   Range share(const Lane& lane, int copies) const;

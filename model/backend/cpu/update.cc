@@ -36,7 +36,13 @@ double norm_of(Engine& engine, int lanes, const Tensor& gradients) {
   return std::sqrt(sum);
 }
 
-AdamRange settings_of(const UpdateStep& step, double norm, double scale) {
+// As torch.nn.utils.clip_grad_norm_ does it.
+float gradient_scale_of(const UpdateStep& step, double norm, double scale) {
+  const double factor = step.clip_norm > 0 ? step.clip_norm / (norm + 1e-6) : 1;
+  return static_cast<float>(std::min(factor, 1.0) / scale);
+}
+
+AdamRange adam_of(const UpdateStep& step) {
   AdamRange range;
   const double first_correction = 1 - std::pow(static_cast<double>(step.beta1), step.step);
   const double second_correction = 1 - std::pow(static_cast<double>(step.beta2), step.step);
@@ -45,10 +51,29 @@ AdamRange settings_of(const UpdateStep& step, double norm, double scale) {
   range.epsilon = step.epsilon;
   range.rate = static_cast<float>(step.rate / first_correction);
   range.second_correction_root = static_cast<float>(std::sqrt(second_correction));
-  // As torch.nn.utils.clip_grad_norm_ does it.
-  const double factor = step.clip_norm > 0 ? step.clip_norm / (norm + 1e-6) : 1;
-  range.gradient_scale = static_cast<float>(std::min(factor, 1.0) / scale);
+  const bool decays = step.optimizer == Optimizer::kAdamW;
+  if (decays) range.keep = static_cast<float>(1 - double{step.rate} * double{step.weight_decay});
   return range;
+}
+
+UpdateRange range_of(const UpdateStep& step, std::size_t begin, std::size_t end) {
+  UpdateRange range;
+  range.count = end - begin;
+  range.parameters = step.parameters.data + begin;
+  range.gradients = step.gradients.data + begin;
+  range.first_moment = step.first_moment.data + begin;
+  if (step.second_moment) range.second_moment = step.second_moment.data + begin;
+  return range;
+}
+
+void apply(const Kernels& kernels, const UpdateStep& step, const UpdateRange& range) {
+  if (step.optimizer == Optimizer::kSgd) {
+    kernels.sgd({range, step.momentum, step.weight_decay, step.rate});
+    return;
+  }
+  AdamRange adam = adam_of(step);
+  adam.range = range;
+  kernels.adam(adam);
 }
 
 }  // namespace
@@ -70,17 +95,14 @@ StepResult update(Engine& engine, const UpdateStep& step) {
     std::memset(step.gradients.data, 0, sizeof(float) * size);
     return result;
   }
-  const AdamRange settings = settings_of(step, norm, scale);
+  const float gradient_scale = gradient_scale_of(step, norm, scale);
   engine.team.run(lanes, [&](const Lane& lane) {
     const Range pieces = lane.share(static_cast<int>((size + kPiece - 1) / kPiece));
-    const std::size_t begin = static_cast<std::size_t>(pieces.begin) * kPiece;
-    AdamRange mine = settings;
-    mine.count = std::min(static_cast<std::size_t>(pieces.end) * kPiece, size) - begin;
-    mine.parameters = step.parameters.data + begin;
-    mine.gradients = step.gradients.data + begin;
-    mine.first_moment = step.first_moment.data + begin;
-    mine.second_moment = step.second_moment.data + begin;
-    if (pieces.size() > 0) engine.kernels.adam(mine);
+    if (pieces.size() == 0) return;
+    UpdateRange mine = range_of(step, static_cast<std::size_t>(pieces.begin) * kPiece,
+                                std::min(static_cast<std::size_t>(pieces.end) * kPiece, size));
+    mine.gradient_scale = gradient_scale;
+    apply(engine.kernels, step, mine);
   });
   engine.packs.changed(step.parameters.data, size);
   return result;

@@ -1,4 +1,4 @@
-// Clipping to a global norm, loss scaling and Adam over one flat row, on the CPU.
+// Clipping to a global norm, loss scaling and the optimizers over one flat row, on the CPU.
 // Called on the backend's thread; waits for the lanes. Throws Error(kDevice) when sizes differ.
 #pragma once
 

@@ -1,5 +1,5 @@
 // What the CUDA backend asks of a GPU, and nothing more: memory, kernels, matrix products, the
-// recurrent part of an LSTM layer, graphs.
+// recurrent part of a layer, graphs.
 //
 // One thread calls it. Work is queued in order; wait() and wait_for() wait. Everything throws
 // Error(kDevice) that names the call, its shape and the device; after a failure of the device
@@ -56,13 +56,15 @@ struct LayerShape {
   int input = 0;   // I
   int hidden = 0;  // H
   bool training = false;
+  CellKind cell = CellKind::kLstm;
   friend bool operator<(const LayerShape& a, const LayerShape& b) {
-    return std::tie(a.steps, a.batch, a.input, a.hidden, a.training) <
-           std::tie(b.steps, b.batch, b.input, b.hidden, b.training);
+    return std::tie(a.steps, a.batch, a.input, a.hidden, a.training, a.cell) <
+           std::tie(b.steps, b.batch, b.input, b.hidden, b.training, b.cell);
   }
 };
 
 // All in the compute type. x [T,B,I], y [T,B,H], states [B,H], weights in the layer's own layout.
+// With a GRU every c is null.
 struct LayerForward {
   void* x = nullptr;
   void* y = nullptr;  // written
@@ -94,8 +96,8 @@ class Layer {
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
-  // Where the parameters of gate g (i f g o) lie among the layer's weights, in elements from
-  // their start. Matrices are row-major: W_ih of a gate is [H,I], W_hh is [H,H].
+  // Where the parameters of gate g (i f g o, of a GRU r z n) lie among the layer's weights, in
+  // elements from their start. Matrices are row-major: W_ih of a gate is [H,I], W_hh is [H,H].
   struct Places {
     std::array<std::size_t, 4> weight_ih{}, weight_hh{}, bias_ih{}, bias_hh{};
     std::size_t total = 0;  // elements, gaps included

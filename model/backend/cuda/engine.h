@@ -21,7 +21,7 @@ struct Engine {
   Region rnn_memory{device};        // of a stack's pass without a tape, and of every backward pass
   Region attention_memory{device};  // likewise
   Region loss_memory{device};
-  Region adam_memory{device};
+  Region update_memory{device};
   Region decode_memory{device};
   Layers layers{device};
 };

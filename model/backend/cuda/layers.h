@@ -21,8 +21,9 @@ class Layers {
     if (!layer) {
       layer = std::make_unique<Layer>(device_, shape);
       if (!layer->choice().empty()) {
-        std::fprintf(stderr, "LSTM layer [T %d, B %d, I %d, H %d%s]: %s\n", shape.steps,
-                     shape.batch, shape.input, shape.hidden, shape.training ? "" : ", inference",
+        std::fprintf(stderr, "%s layer [T %d, B %d, I %d, H %d%s]: %s\n",
+                     shape.cell == CellKind::kLstm ? "LSTM" : "GRU", shape.steps, shape.batch,
+                     shape.input, shape.hidden, shape.training ? "" : ", inference",
                      layer->choice().c_str());
       }
     }

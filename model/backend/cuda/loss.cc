@@ -75,6 +75,7 @@ void Loss::score() {
   entropy.steps = memory.size.steps;
   entropy.batch = memory.size.batch;
   entropy.words = call.words;
+  entropy.smoothing = call.smoothing;
   entropy.pitch = memory.pitch();
   recorder.launch(entropy);
 }

@@ -18,14 +18,14 @@ Results::~Results() {
 }
 
 std::int32_t Results::next_slot() const {
-  require(marks_.size() < kSlots, "adam: 64 results wait to be taken by take_result()");
+  require(marks_.size() < kSlots, "update: 64 results wait to be taken by take_result()");
   return (first_ + static_cast<std::int32_t>(marks_.size())) % kSlots;
 }
 
 void Results::promise(std::int64_t mark) { marks_.push_back(mark); }
 
 StepResult Results::take() {
-  require(!marks_.empty(), "take_result: no adam() is left to report on");
+  require(!marks_.empty(), "take_result: no update() is left to report on");
   device_.wait_for(marks_.front());
   const StepResult result = shared_->slots[first_];
   marks_.pop_front();

@@ -1,7 +1,7 @@
-// Where the device puts what loss() and adam() report, and who may read it when.
+// Where the device puts what loss() and update() report, and who may read it when.
 //
 // The host never waits for a number in the middle of a step: sums of loss() gather on the device,
-// adam() writes them with its own into the next slot of a ring that the host can read, and
+// update() writes them with its own into the next slot of a ring that the host can read, and
 // take() waits for the oldest slot only. Owned by the backend, used by its thread.
 #pragma once
 
@@ -24,13 +24,13 @@ class Results {
   Results(const Results&) = delete;
   Results& operator=(const Results&) = delete;
 
-  // For kernels. The sum of the loss() calls since the last adam(), which empties it.
+  // For kernels. The sum of the loss() calls since the last update(), which empties it.
   LossSum* pending() const { return pending_; }
   // The sum of the loss() call that evaluates.
   LossSum* evaluated() const { return &shared_->evaluated; }
   StepResult* slots() const { return shared_->slots; }  // [kSlots]
 
-  // Which slot the next adam() writes. Throws Error(kDevice) when nobody took so many results.
+  // Which slot the next update() writes. Throws Error(kDevice) when nobody took so many results.
   std::int32_t next_slot() const;
   // That slot is written once the device's queue has passed `mark`.
   void promise(std::int64_t mark);

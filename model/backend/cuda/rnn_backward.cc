@@ -14,7 +14,7 @@ struct BackwardMemory {
   const StackMemory* forward = nullptr;
   Array d_y;                             // [T,B,H]
   Array d_x[2][2];                       // [T,B,I'] of odd and even layers, by direction
-  Array d_first_h, d_first_c, d_last_c;  // [B,H]
+  Array d_first_h, d_first_c, d_last_c;  // [B,H]; no c with a GRU
   Array d_weights;
   float* sums = nullptr;  // [pieces,I] of embedding gradients
 
@@ -31,8 +31,10 @@ struct BackwardMemory {
       for (int d = 0; d < s.directions; ++d) layer[d] = carver.array(type, s.places() * widest);
     }
     d_first_h = carver.array(type, s.state());
-    d_first_c = carver.array(type, s.state());
-    d_last_c = carver.array(type, s.state());
+    if (s.has_c()) {
+      d_first_c = carver.array(type, s.state());
+      d_last_c = carver.array(type, s.state());
+    }
     d_weights = carver.array(type, weights);
     sums = carver.take<float>(static_cast<std::size_t>(most_pieces(s.places(), s.words)) * s.input);
   }
@@ -95,13 +97,15 @@ void Backward::output_gradient(int l, int d) {
 void Backward::through_layer(int l, int d) {
   const StackSize& s = size();
   const CellMemory& cell = tape.memory.cell(l, d);
-  StateIn last;
-  last.state = call.d_last.c ? call.d_last.c.data + s.column(l, d) : nullptr;
-  last.to = memory.d_last_c;
-  last.batch = s.batch;
-  last.hidden = s.hidden;
-  last.memory = s.memory();
-  recorder.launch(last);
+  if (s.has_c()) {
+    StateIn last;
+    last.state = call.d_last.c ? call.d_last.c.data + s.column(l, d) : nullptr;
+    last.to = memory.d_last_c;
+    last.batch = s.batch;
+    last.hidden = s.hidden;
+    last.memory = s.memory();
+    recorder.launch(last);
+  }
   recorder.zero(memory.d_weights.data, cell.layer->places().total * size_of(memory.type));
   LayerBackward backward;
   backward.d_y = memory.d_y.data;
@@ -123,6 +127,7 @@ void Backward::weight_gradients(int l, int d) {
   gradients.bias_ih = to.bias_ih.data;
   gradients.bias_hh = to.bias_hh.data;
   gradients.places = places_of(*tape.memory.cell(l, d).layer);
+  gradients.gates = gates_of(s.cell);
   gradients.hidden = s.hidden;
   gradients.width = s.width_of(l);
   gradients.wide = s.wide_of(l);
@@ -193,8 +198,8 @@ void rnn_backward(Engine& engine, const RnnStack& stack, const RnnBackward& call
   auto* tape = dynamic_cast<RnnTape*>(&any_tape);
   require(tape != nullptr, "rnn_backward: the tape comes from another call");
   const StackSize& s = tape->memory.size;
-  check_rnn_backward(stack, call,
-                     {s.layers, s.directions, s.input, s.hidden, s.words, s.steps, s.batch});
+  check_rnn_backward(
+      stack, call, {s.layers, s.directions, s.input, s.hidden, s.words, s.steps, s.batch, s.cell});
   Recorder& recorder = engine.recorder;
   recorder.room_for(staged_bytes(s));
   BackwardMemory memory;

@@ -79,6 +79,7 @@ void Forward::put_weights(int l, int d) {
   weights.bias_hh = from.bias_hh.data;
   weights.to = cell.weights;
   weights.places = places_of(*cell.layer);
+  weights.gates = gates_of(memory.size.cell);
   weights.hidden = memory.size.hidden;
   weights.width = memory.size.width_of(l);
   weights.wide = memory.size.wide_of(l);
@@ -99,6 +100,7 @@ void Forward::start_state(int l, int d) {
   state.state = call.initial.h ? call.initial.h.data + s.column(l, d) : nullptr;
   state.to = cell.first_h;
   recorder.launch(state);
+  if (!s.has_c()) return;
   state.state = call.initial.c ? call.initial.c.data + s.column(l, d) : nullptr;
   state.to = cell.first_c;
   recorder.launch(state);

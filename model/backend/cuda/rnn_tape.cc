@@ -6,6 +6,7 @@ namespace traind::cuda {
 
 StackSize size_of(const RnnStack& stack, const Sequences& input, bool training) {
   StackSize size;
+  size.cell = stack.cell;
   size.layers = stack.layers;
   size.directions = stack.directions;
   size.input = stack.input;
@@ -27,8 +28,10 @@ void StackMemory::lay_out(Carver& carver) {
       cell.x = carver.array(type, size.places() * size.wide_of(l));
       cell.y = carver.array(type, size.places() * size.hidden);
       cell.first_h = carver.array(type, size.state());
-      cell.first_c = carver.array(type, size.state());
-      cell.last_c = carver.array(type, size.state());
+      if (size.has_c()) {
+        cell.first_c = carver.array(type, size.state());
+        cell.last_c = carver.array(type, size.state());
+      }
       cell.weights = carver.array(type, cell.layer->places().total);
       cell.reserve = size.training ? carver.bytes(cell.layer->reserve_bytes()) : nullptr;
       workspace_bytes = std::max(workspace_bytes, cell.layer->workspace_bytes());

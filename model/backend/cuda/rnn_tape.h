@@ -11,6 +11,7 @@
 namespace traind::cuda {
 
 struct StackSize {
+  CellKind cell = CellKind::kLstm;
   int layers = 0, directions = 0;  // L, D
   int input = 0, hidden = 0;       // I, H
   int words = 0;                   // V
@@ -19,16 +20,19 @@ struct StackSize {
   bool training = false;
 
   int memory() const { return directions * hidden; }  // M
+  bool has_c() const { return cell == CellKind::kLstm; }
   int width_of(int layer) const { return layer == 0 ? input : memory(); }
-  // With the mark of the padding, and rounded up to what matrix units and cuDNN's persistent
-  // kernels want.
+  // With the mark of the padding where it takes one, and then rounded up to what matrix units and
+  // cuDNN's persistent kernels want.
   int wide_of(int layer) const {
     const int width = width_of(layer);
-    if (!ragged) return width;
+    if (!ragged || !has_c()) return width;
     const int multiple = width >= 128 ? 128 : width >= 32 ? 32 : 8;
     return (width + multiple) / multiple * multiple;
   }
-  LayerShape shape_of(int layer) const { return {steps, batch, wide_of(layer), hidden, training}; }
+  LayerShape shape_of(int layer) const {
+    return {steps, batch, wide_of(layer), hidden, training, cell};
+  }
   std::size_t places() const { return static_cast<std::size_t>(steps) * batch; }
   std::size_t state() const { return static_cast<std::size_t>(batch) * hidden; }
   // Where direction d of layer l starts in a state [L,B,M].
@@ -44,7 +48,7 @@ struct CellMemory {
   const Layer* layer = nullptr;
   Array x;                         // [T,B,I']
   Array y;                         // [T,B,H]
-  Array first_h, first_c, last_c;  // [B,H]
+  Array first_h, first_c, last_c;  // [B,H]; no c with a GRU
   Array weights;
   void* reserve = nullptr;
 };

@@ -3,30 +3,37 @@
 #include <cmath>
 
 #include "model/backend/checks.h"
-#include "model/backend/cuda/kernels/adam.h"
+#include "model/backend/cuda/kernels/update.h"
 
 namespace traind::cuda {
 namespace {
 
-struct AdamMemory {
+struct UpdateMemory {
   std::size_t pieces = 0;
   double* sums = nullptr;  // [pieces]
-  AdamPlan* plan = nullptr;
+  UpdatePlan* plan = nullptr;
 
   void lay_out(Carver& carver) {
     sums = carver.take<double>(pieces);
-    plan = carver.take<AdamPlan>(1);
+    plan = carver.take<UpdatePlan>(1);
   }
 };
 
-AdamNow now_of(const UpdateStep& step, std::int32_t slot) {
+UpdateNow now_of(const UpdateStep& step, std::int32_t slot) {
+  UpdateNow now;
+  now.slot = slot;
+  now.rate = step.rate;
+  if (step.optimizer == Optimizer::kSgd) return now;
   const double first_correction = 1 - std::pow(static_cast<double>(step.beta1), step.step);
   const double second_correction = 1 - std::pow(static_cast<double>(step.beta2), step.step);
-  return {static_cast<float>(step.rate / first_correction),
-          static_cast<float>(std::sqrt(second_correction)), slot};
+  now.rate = static_cast<float>(step.rate / first_correction);
+  now.second_correction_root = static_cast<float>(std::sqrt(second_correction));
+  const bool decays = step.optimizer == Optimizer::kAdamW;
+  if (decays) now.keep = static_cast<float>(1 - double{step.rate} * double{step.weight_decay});
+  return now;
 }
 
-AdamUpdate update_of(const UpdateStep& step, const AdamNow* now, const AdamPlan* plan) {
+AdamUpdate adam_of(const UpdateStep& step, const UpdateNow* now, const UpdatePlan* plan) {
   AdamUpdate update;
   update.parameters = step.parameters.data;
   update.gradients = step.gradients.data;
@@ -41,23 +48,36 @@ AdamUpdate update_of(const UpdateStep& step, const AdamNow* now, const AdamPlan*
   return update;
 }
 
+SgdUpdate sgd_of(const UpdateStep& step, const UpdateNow* now, const UpdatePlan* plan) {
+  SgdUpdate update;
+  update.parameters = step.parameters.data;
+  update.gradients = step.gradients.data;
+  update.moment = step.first_moment.data;
+  update.now = now;
+  update.plan = plan;
+  update.size = step.parameters.size;
+  update.momentum = step.momentum;
+  update.decay = step.weight_decay;
+  return update;
+}
+
 }  // namespace
 
 void update(Engine& engine, const UpdateStep& step) {
   check_update(step);
   const std::int32_t slot = engine.results.next_slot();
   Recorder& recorder = engine.recorder;
-  recorder.room_for(sizeof(AdamNow));
+  recorder.room_for(sizeof(UpdateNow));
   SquareSums squares;
   squares.values = step.gradients.data;
   squares.size = step.gradients.size;
-  AdamMemory memory;
+  UpdateMemory memory;
   memory.pieces = squares.count();
-  recorder.lay_out(engine.adam_memory, memory);
-  const AdamNow* const now = recorder.stage(now_of(step, slot));
+  recorder.lay_out(engine.update_memory, memory);
+  const UpdateNow* const now = recorder.stage(now_of(step, slot));
   squares.sums = memory.sums;
   recorder.launch(squares);
-  AdamDecision decision;
+  UpdateDecision decision;
   decision.sums = memory.sums;
   decision.now = now;
   decision.loss_scale = step.loss_scale.data;
@@ -67,7 +87,11 @@ void update(Engine& engine, const UpdateStep& step) {
   decision.pieces = memory.pieces;
   decision.clip_norm = step.clip_norm;
   recorder.launch(decision);
-  recorder.launch(update_of(step, now, memory.plan));
+  if (step.optimizer == Optimizer::kSgd) {
+    recorder.launch(sgd_of(step, now, memory.plan));
+  } else {
+    recorder.launch(adam_of(step, now, memory.plan));
+  }
   engine.results.promise(recorder.flush());
 }
 

@@ -15,7 +15,8 @@ constexpr std::int32_t kEnd = 2;
 class DecodeGraph : public OnDevice {
  protected:
   // Tokens of each of five sentences; `end` is how likely the end mark is.
-  std::vector<Decoded> decode(int max_steps, float end) {
+  // Of `times` decodings with the same weights and one seed after the other, the last.
+  std::vector<Decoded> decode(int max_steps, float end, Search search = {}, int times = 1) {
     const reference::RnnCase shape{1, 1, 4, 6, kWords, 1, 5, false, true, 0};
     const Tensor lstm = put(reference::random_row(shape.size(), 1, 1));
     reference::Row output = reference::random_row((6 + 1) * kWords, 3, 1);
@@ -26,9 +27,16 @@ class DecodeGraph : public OnDevice {
     call.decoder = &stack;
     call.initial = initial_over(shape, lstm);
     call.output = {weights.part(0, 6 * kWords), weights.part(6 * kWords, kWords)};
+    const std::vector<std::int32_t> begin(5, 1);
+    call.begin = begin;
     call.end = kEnd;
     call.max_steps = max_steps;
-    return backend_->decode(call);
+    std::vector<Decoded> last;
+    for (int i = 0; i < times; ++i, ++search.seed) {
+      call.search = search;
+      last = backend_->decode(call);
+    }
+    return last;
   }
 };
 
@@ -44,6 +52,28 @@ TEST_P(DecodeGraph, StopsAtTheFirstLookAfterAllHaveEnded) {
   const cuda::HostCounts before = cuda::host_counts();
   for (const Decoded& row : decode(1000, 100)) EXPECT_TRUE(row.ids.empty());
   EXPECT_EQ(cuda::host_counts().graphs_made, before.graphs_made);
+}
+
+// The seed is staged, so that another one is the same work.
+TEST_P(DecodeGraph, OfSamplesOfAnySeedIsTheSame) {
+  Search search;
+  search.temperature = 1;
+  const cuda::HostCounts before = cuda::host_counts();
+  decode(64, -100, search, 3);
+  const cuda::HostCounts after = cuda::host_counts();
+  EXPECT_EQ(after.graphs_made, before.graphs_made + 2) << "the weights', and that of 16 steps";
+  EXPECT_EQ(after.graphs_replayed, before.graphs_replayed + 2 + 3 + 4 + 4);
+}
+
+TEST_P(DecodeGraph, WithABeamIsOneForEveryStep) {
+  Search search;
+  search.beam = 3;
+  const cuda::HostCounts before = cuda::host_counts();
+  for (const Decoded& row : decode(20, -100, search)) EXPECT_EQ(row.ids.size(), 20u);
+  const cuda::HostCounts after = cuda::host_counts();
+  EXPECT_EQ(after.graphs_made, before.graphs_made + 1);
+  EXPECT_EQ(after.graphs_replayed, before.graphs_replayed + 18)
+      << "the first step brings the weights, the second ran as it is";
 }
 
 INSTANTIATE_TEST_SUITE_P(OnHost, DecodeGraph,

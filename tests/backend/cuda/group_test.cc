@@ -9,10 +9,10 @@
 #include <thread>
 #include <vector>
 
-#include "model/backend/cuda/kernels/adam.h"
 #include "model/backend/cuda/kernels/attention.h"
 #include "model/backend/cuda/kernels/decoding.h"
 #include "model/backend/cuda/kernels/loss.h"
+#include "model/backend/cuda/kernels/update.h"
 #include "tests/backend/device_case.h"
 #include "tests/backend/reference.h"
 
@@ -153,12 +153,12 @@ TEST(GroupKernels, ShareThePiecesOfANorm) {
     squares.sums = sums.data();
     squares.size = gradients.size();
     run(squares, together);
-    const AdamNow now{0.1f, 1, 1};
+    const UpdateNow now{0.1f, 1, 1, 1};
     std::vector<float> scale = {64, 7};
     LossSum pending{5, 6, 7};
     std::vector<StepResult> reports(2);
-    AdamPlan plan;
-    AdamDecision decision;
+    UpdatePlan plan;
+    UpdateDecision decision;
     decision.sums = sums.data();
     decision.now = &now;
     decision.loss_scale = scale.data();
@@ -249,6 +249,59 @@ TEST(GroupKernels, ShareTheChoiceOfATokenAndTheFirstOfEqualsWins) {
     EXPECT_EQ(rows[3].log_probability, -1.5);
     EXPECT_EQ(rows[3].taken, 1);
   }
+}
+
+TEST(GroupKernels, ShareTheBestTokensOfARowInTheirOrder) {
+  for (const bool together : {false, true}) {
+    std::vector<float> logits(3 * 16, 0.0f);
+    logits[0 * 16 + 7] = logits[0 * 16 + 9] = 3;
+    logits[0 * 16 + 11] = 4;
+    logits[1 * 16 + 12] = -INFINITY;
+    for (int v = 0; v < 13; ++v) logits[static_cast<std::size_t>(2) * 16 + v] = v == 6 ? 1 : NAN;
+    const std::vector<float> bias(13, 0.0f);
+    std::vector<Candidate> best(12);
+    BestTokens find;
+    find.logits = logits.data();
+    find.bias = bias.data();
+    find.best = best.data();
+    find.rows = 3;
+    find.words = 13;
+    find.pitch = 16;
+    find.most = 4;
+    run(find, together);
+    std::vector<std::int32_t> ids;
+    for (const Candidate& one : best) ids.push_back(one.id);
+    EXPECT_EQ(ids, (std::vector<std::int32_t>{11, 7, 9, 0, 0, 1, 2, 3, 6, 0, 0, 0}));
+    EXPECT_NEAR(best[1].log_probability - best[0].log_probability, -1, 1e-6);
+    EXPECT_NEAR(best[4].log_probability, -std::log(12.0), 1e-6);
+    EXPECT_TRUE(std::isnan(best[8].log_probability));
+  }
+}
+
+TEST(GroupKernels, ShareADraw) {
+  const std::vector<float> logits = numbers(2 * 16, 4);
+  const std::vector<float> bias(13, 0.0f);
+  const auto drawn = [&](bool together, std::uint64_t seed) {
+    const TokenSampling sampling{seed, 0.7f, 0};
+    std::vector<std::int32_t> ids(2);
+    std::vector<DecodedRow> rows(2);
+    std::vector<std::int32_t> chosen(2);
+    NextToken next;
+    next.logits = logits.data();
+    next.bias = bias.data();
+    next.sampling = &sampling;
+    next.ids = ids.data();
+    next.rows = rows.data();
+    next.chosen = chosen.data();
+    next.batch = 2;
+    next.words = 13;
+    next.pitch = 16;
+    next.end = -1;
+    run(next, together);
+    return chosen;
+  };
+  for (std::uint64_t seed = 0; seed < 20; ++seed) EXPECT_EQ(drawn(true, seed), drawn(false, seed));
+  EXPECT_NE(drawn(false, 1), drawn(false, 2));
 }
 
 }  // namespace

@@ -101,6 +101,8 @@ class Precision16 : public OnDevice {
     call.memory_lengths = lengths;
     call.memory_steps = attention.memory_steps;
     call.output = {output.part(0, 16 * 20), output.part(16 * 20, 20)};
+    const std::vector<std::int32_t> begin(6, 1);
+    call.begin = begin;
     call.end = 2;
     call.max_steps = 3;
     return backend_->decode(call);

@@ -1,4 +1,4 @@
-// The LSTM stack in 16 bits: close to float32, and exact where it has to be.
+// The recurrent stack in 16 bits: close to float32, and exact where it has to be.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,51 +26,61 @@ class RnnPrecision : public OnDevice {
     forward.input = batch.view(shape.steps);
     forward.initial = initial_over(shape, row);
     forward.output = zeros(shape.output_size());
-    forward.last = {zeros(shape.state_size()), zeros(shape.state_size())};
+    const bool has_c = shape.states() == 2;
+    forward.last.h = zeros(shape.state_size());
+    if (has_c) forward.last.c = zeros(shape.state_size());
     const RnnStack stack = stack_over(shape, row);
     const auto tape = backend_->rnn_forward(stack, forward);
     RnnStack gradients = stack_over(shape, gradient_row);
-    const RnnState d_last{put(reference::random_row(shape.state_size(), 3, 1)),
-                          put(reference::random_row(shape.state_size(), 4, 1))};
+    RnnState d_last;
+    d_last.h = put(reference::random_row(shape.state_size(), 3, 1));
+    if (has_c) d_last.c = put(reference::random_row(shape.state_size(), 4, 1));
     backend_->rnn_backward(stack,
                            {put(reference::random_row(shape.output_size(), 2, 1)), d_last,
                             initial_over(shape, gradient_row), &gradients},
                            *tape);
-    return {get(forward.output), get(forward.last.h), get(forward.last.c), get(gradient_row)};
+    return {get(forward.output), get(forward.last.h), has_c ? get(forward.last.c) : Row(),
+            get(gradient_row)};
   }
 };
 
 TEST_P(RnnPrecision, IsCloseToFloat32) {
-  for (const bool ragged : {false, true}) {
-    const RnnCase shape{2, 2, 6, 7, 9, 6, 5, ragged, true, 0};
-    const auto batch = reference::batch_of(shape.steps, shape.batch, shape.words, ragged, 2);
-    TearDown();
-    backend_ = GetParam().make();
-    const Outcome actual = run(shape, batch);
-    TearDown();  // buffers must not outlive their backend
-    backend_ = cuda::make_cuda_backend({});
-    const Outcome exact = run(shape, batch);
-    expect_close(actual.output, exact.output, tolerance(), "output");
-    expect_close(actual.last_h, exact.last_h, tolerance(), "last h");
-    expect_close(actual.last_c, exact.last_c, tolerance(), "last c");
-    expect_close(actual.gradients, exact.gradients, tolerance(), "gradients");
-    EXPECT_NE(actual.output, exact.output) << "16 bits were not used";
+  for (const CellKind cell : {CellKind::kLstm, CellKind::kGru}) {
+    for (const bool ragged : {false, true}) {
+      const RnnCase shape{2, 2, 6, 7, 9, 6, 5, ragged, true, 0, cell};
+      const auto batch = reference::batch_of(shape.steps, shape.batch, shape.words, ragged, 2);
+      TearDown();
+      backend_ = GetParam().make();
+      const Outcome actual = run(shape, batch);
+      TearDown();  // buffers must not outlive their backend
+      backend_ = cuda::make_cuda_backend({});
+      const Outcome exact = run(shape, batch);
+      expect_close(actual.output, exact.output, tolerance(), "output");
+      expect_close(actual.last_h, exact.last_h, tolerance(), "last h");
+      expect_close(actual.last_c, exact.last_c, tolerance(), "last c");
+      expect_close(actual.gradients, exact.gradients, tolerance(), "gradients");
+      EXPECT_NE(actual.output, exact.output) << "16 bits were not used";
+    }
   }
 }
 
-// A sentence in a long batch ends where it ends in a batch of its own length: the gates that hold
-// the state in the padding are shut completely, not nearly.
+// A sentence in a long batch ends where it ends in a batch of its own length, and learns the same:
+// an LSTM's gates that hold the state in the padding are shut completely, not nearly, and what
+// comes back through the padding is nothing, not little.
 TEST_P(RnnPrecision, PaddingMovesNothingAtAll) {
-  const RnnCase shape{1, 1, 6, 7, 9, 4, 1, false, true, 0};
-  const reference::Batch alone{{3, 1, 7, 2}, {4}};
-  const Outcome expected = run(shape, alone);
-  RnnCase longer = shape;
-  longer.steps = 40;
-  reference::Batch padded{std::vector<std::int32_t>(40, 5), {4}};
-  std::copy(alone.ids.begin(), alone.ids.end(), padded.ids.begin());
-  const Outcome actual = run(longer, padded);
-  EXPECT_EQ(actual.last_h, expected.last_h);
-  EXPECT_EQ(actual.last_c, expected.last_c);
+  for (const CellKind cell : {CellKind::kLstm, CellKind::kGru}) {
+    const RnnCase shape{1, 1, 6, 7, 9, 4, 1, false, true, 0, cell};
+    const reference::Batch alone{{3, 1, 7, 2}, {4}};
+    const Outcome expected = run(shape, alone);
+    RnnCase longer = shape;
+    longer.steps = 40;
+    reference::Batch padded{std::vector<std::int32_t>(40, 5), {4}};
+    std::copy(alone.ids.begin(), alone.ids.end(), padded.ids.begin());
+    const Outcome actual = run(longer, padded);
+    EXPECT_EQ(actual.last_h, expected.last_h);
+    EXPECT_EQ(actual.last_c, expected.last_c);
+    EXPECT_EQ(actual.gradients, expected.gradients);
+  }
 }
 
 std::vector<DeviceCase> precisions() {

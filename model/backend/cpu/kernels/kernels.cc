@@ -16,9 +16,12 @@ bool machine_has(InstructionSet set) noexcept {
       return machine_has(InstructionSet::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512bw");
+    case InstructionSet::kAvx512Bf16:
+      return machine_has(InstructionSet::kAvx512) && __builtin_cpu_supports("avx512bf16");
 #else
     case InstructionSet::kAvx2:
     case InstructionSet::kAvx512:
+    case InstructionSet::kAvx512Bf16:
       return false;
 #endif
   }
@@ -32,6 +35,7 @@ const Kernels& kernels_for(InstructionSet set) {
                 "choice to the program");
   }
 #ifdef TRAIND_X86_KERNELS
+  if (set == InstructionSet::kAvx512Bf16) return avx512_bf16_kernels();
   const bool best = set == InstructionSet::kBest;
   if (set == InstructionSet::kAvx512 || (best && machine_has(InstructionSet::kAvx512))) {
     return avx512_kernels();

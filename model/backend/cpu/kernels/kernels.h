@@ -4,9 +4,13 @@
 // thread. For each output element the order of additions is fixed by the shapes alone, never by
 // how the work was split: whoever splits rows or columns over threads gets the same bits.
 //
+// Products multiply operands: floats, or with the table of bfloat16 floats rounded to that (to the
+// nearest, ties to even), two at a time. Sums are floats in both. Floats are rounded on the way in;
+// what takes part in several products is better rounded once, with round().
+//
 // Packed matrices: the right-hand side B [depth,width] is stored as panels of `panel` columns,
-// each panel [depth][panel] in a row; the last panel is as narrow as `width` rounded up to the
-// vector length, its missing columns zero.
+// each panel [depth][panel] in a row (of bfloat16: [depth/2][panel][2]); the last panel is as
+// narrow as `width` rounded up to the vector length. What is missing in depth and width is zero.
 #pragma once
 
 #include <cstddef>
@@ -14,14 +18,15 @@
 
 namespace traind::cpu {
 
-enum class InstructionSet { kBest, kBaseline, kAvx2, kAvx512 };
+// kBest is the fastest that multiplies floats. kAvx512Bf16 multiplies bfloat16.
+enum class InstructionSet { kBest, kBaseline, kAvx2, kAvx512, kAvx512Bf16 };
 
 // Every packed width is padded to a multiple of this, the longest vector in floats.
 constexpr int kPad = 16;
 constexpr int padded(int n) { return (n + kPad - 1) / kPad * kPad; }
 
-// A weight to be packed: its rows come in groups (the four gates), each group padded with zero
-// rows from `group_rows` to `group_stride`.
+// A weight to be packed: its rows come in groups (the gates), each group padded with zero rows from
+// `group_rows` to `group_stride`.
 struct PackSource {
   const float* weight = nullptr;  // [groups*group_rows, cols], rows `stride` floats apart
   std::size_t stride = 0;
@@ -30,8 +35,10 @@ struct PackSource {
   int group_stride = 0;
   int cols = 0;
   bool transposed = false;  // true: B = weight^T, for x W^T; false: B = weight, for dy W
+  int first_group = 0;      // the packed group g is the weight's (g + first_group) % groups
   int depth() const { return transposed ? cols : groups * group_stride; }
   int width() const { return transposed ? groups * group_stride : cols; }
+  // Room for the panels of any table, in floats.
   std::size_t floats() const { return static_cast<std::size_t>(depth()) * padded(width()); }
 };
 
@@ -40,12 +47,14 @@ struct Product {
   int rows = 0;
   int cols = 0;
   int depth = 0;
-  const float* a = nullptr;
-  std::size_t a_stride = 0;
-  const float* b = nullptr;  // packed [depth,cols]
+  const void* a = nullptr;   // floats; `rounded`: as round() writes them
+  std::size_t a_stride = 0;  // in elements of a
+  const void* b = nullptr;   // packed [depth,cols]
   float* c = nullptr;
   std::size_t c_stride = 0;
   bool add = false;
+  // Rows then begin at multiples of 4 bytes, and are zero to the next one past `depth`.
+  bool rounded = false;
 };
 
 // c [rows,cols] += a^T b, with a [depth,rows] and b [depth,cols] as they lie in memory.
@@ -53,33 +62,38 @@ struct OuterProduct {
   int rows = 0;
   int cols = 0;
   int depth = 0;
-  const float* a = nullptr;
+  const void* a = nullptr;
   std::size_t a_stride = 0;
-  const float* b = nullptr;
+  const void* b = nullptr;
   std::size_t b_stride = 0;
   float* c = nullptr;
   std::size_t c_stride = 0;
   float* scratch = nullptr;  // outer_scratch(rows) floats
+  bool a_rounded = false;    // floats, or as round() writes them
+  bool b_rounded = false;
 };
 
-// One sentence at one step: gates [4*Hp] in the order i f g o, Hp = H padded.
+// One sentence at one step. The row of gates is 4 blocks of Hp = H padded. Of an LSTM: i f g o. Of
+// a GRU: n_x r z n_h, the candidate's sums over the input and over the state lying apart.
 struct GateStep {
-  int padded_hidden = 0;            // Hp
-  float* gates = nullptr;           // [4*Hp] sums in, activations out
-  const float* bias = nullptr;      // [4*Hp]
-  const float* c_before = nullptr;  // [Hp]
-  float* c_after = nullptr;         // [Hp]
-  float* h_after = nullptr;         // [Hp]
+  int padded_hidden = 0;          // Hp
+  float* gates = nullptr;         // [4*Hp] sums in, what the way back needs out
+  const float* bias = nullptr;    // [4*Hp]
+  const float* before = nullptr;  // [Hp] the float32 state: c of an LSTM, h of a GRU
+  float* after = nullptr;         // [Hp] the same, one step on
+  float* h_after = nullptr;       // [Hp]; not used with a GRU, whose state it is
 };
 
 struct GateStepBack {
   int hidden = 0;                   // H
   int padded_hidden = 0;            // Hp
-  float* gates = nullptr;           // [4*Hp] activations in, gradients of the sums out
-  const float* c_before = nullptr;  // [Hp]
+  const float* gates = nullptr;     // [4*Hp] as the step left them
+  float* d_gates = nullptr;         // [4*Hp] gradients of the sums; may be `gates`
+  const float* before = nullptr;    // [Hp]
   const float* d_output = nullptr;  // [H]
-  const float* d_h = nullptr;       // [Hp] from the later step
-  float* d_c = nullptr;             // [Hp] from the later step in, for the earlier step out
+  // [Hp] from the later step in. Of a GRU also out: what does not pass through the products.
+  float* d_h = nullptr;
+  float* d_c = nullptr;  // [Hp] from the later step in, for the earlier step out; LSTM only
 };
 
 // One row of logits; adds the bias, and turns logits into probabilities.
@@ -92,16 +106,28 @@ struct SoftmaxRow {
   float sum = 0;                // out: of the exponentials
 };
 
-struct AdamRange {
+// A piece of an optimizer's update.
+struct UpdateRange {
   std::size_t count = 0;
   float* parameters = nullptr;
   float* gradients = nullptr;  // zeroed
   float* first_moment = nullptr;
-  float* second_moment = nullptr;
-  float gradient_scale = 1;  // from clipping
+  float* second_moment = nullptr;  // null with SGD
+  float gradient_scale = 1;        // from clipping
+};
+
+struct AdamRange {
+  UpdateRange range;
   float beta1 = 0, beta2 = 0, epsilon = 0;
   float rate = 0;                    // already divided by 1 - beta1^step
   float second_correction_root = 1;  // sqrt(1 - beta2^step)
+  float keep = 1;                    // 1 - rate * decay, of the parameters; AdamW's
+};
+
+struct SgdRange {
+  UpdateRange range;
+  float momentum = 0, decay = 0;
+  float rate = 0;
 };
 
 struct MaskRange {
@@ -114,18 +140,28 @@ struct MaskRange {
 };
 
 struct Kernels {
-  const char* name;  // "avx512", "avx2", "baseline"
-  int panel;         // columns of a full panel
+  const char* name;         // "avx512", "avx2", "baseline", "avx512, bf16"
+  int panel;                // columns of a full panel
+  std::size_t round_bytes;  // of a float as round() writes it: 4, or 2 of bfloat16
 
-  void (*pack)(const PackSource&, int first_panel, int last_panel, float* packed);
+  void (*pack)(const PackSource&, int first_panel, int last_panel, void* packed);
   void (*multiply)(const Product&);
   void (*multiply_outer)(const OuterProduct&);
   std::size_t (*outer_scratch)(int rows);
   // out [cols] += sum over rows of a [rows, cols].
   void (*add_column_sums)(int rows, int cols, const float* a, std::size_t stride, float* out);
 
-  void (*gate_step)(const GateStep&);
-  void (*gate_step_back)(const GateStepBack&);
+  // A copy in the table of floats.
+  void (*round)(int count, const float* from, void* to);
+  // With what round() wrote: to += from, and as add_column_sums.
+  void (*add_rounded)(int count, const void* from, float* to);
+  void (*add_rounded_column_sums)(int rows, int cols, const void* a, std::size_t stride,
+                                  float* out);
+
+  void (*lstm_step)(const GateStep&);
+  void (*lstm_step_back)(const GateStepBack&);
+  void (*gru_step)(const GateStep&);
+  void (*gru_step_back)(const GateStepBack&);
   void (*softmax)(SoftmaxRow&);
   void (*scale)(int count, float factor, float* values);
   float (*dot)(int count, const float* a, const float* b);
@@ -141,6 +177,7 @@ struct Kernels {
   void (*mask)(const MaskRange&);
   double (*square_sum)(std::size_t count, const float* values);
   void (*adam)(const AdamRange&);
+  void (*sgd)(const SgdRange&);
 };
 
 // The table for an instruction set; kBest is the best that this machine has.
@@ -152,6 +189,7 @@ const Kernels& baseline_kernels() noexcept;
 #ifdef TRAIND_X86_KERNELS
 const Kernels& avx2_kernels() noexcept;
 const Kernels& avx512_kernels() noexcept;
+const Kernels& avx512_bf16_kernels() noexcept;
 #endif
 
 }  // namespace traind::cpu

@@ -4,7 +4,7 @@
 namespace traind::cpu {
 
 const Kernels& avx2_kernels() noexcept {
-  static constexpr Kernels table = table_named("avx2");
+  static constexpr Kernels table = table_named<Float32>("avx2");
   return table;
 }
 

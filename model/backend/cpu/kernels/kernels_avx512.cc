@@ -4,7 +4,7 @@
 namespace traind::cpu {
 
 const Kernels& avx512_kernels() noexcept {
-  static constexpr Kernels table = table_named("avx512");
+  static constexpr Kernels table = table_named<Float32>("avx512");
   return table;
 }
 

@@ -4,7 +4,7 @@
 namespace traind::cpu {
 
 const Kernels& baseline_kernels() noexcept {
-  static constexpr Kernels table = table_named("baseline");
+  static constexpr Kernels table = table_named<Float32>("baseline");
   return table;
 }
 

@@ -1,4 +1,4 @@
-// Elementwise and row-wise arithmetic: softmax, tanh, dropout masks, Adam.
+// Elementwise and row-wise arithmetic: softmax, tanh, dropout masks, the optimizers.
 // Included by kernels_*.cc only, once per instruction set.
 #pragma once
 
@@ -73,11 +73,16 @@ void drop(int count, const std::uint8_t* keep, float factor, const float* in, fl
 // Philox4x32-10 as in model/base/philox.h (dropout_draws), a group of blocks side by side.
 constexpr int kBlocks = 16;
 constexpr int kDraws = 4 * kBlocks;
+using Words = std::uint32_t __attribute__((vector_size(kLanes * 4)));
+using LongWords = std::uint64_t __attribute__((vector_size(kLanes * 8)));
+using WordsInMemory = std::uint32_t __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+inline Words high_product(Words a, std::uint32_t b) {
+  return __builtin_convertvector((__builtin_convertvector(a, LongWords) * b) >> 32, Words);
+}
+
 inline void philox_blocks(const MaskRange& m, std::uint64_t first_block,
                           std::uint32_t (&word)[4][kBlocks]) {
   const std::uint64_t key = m.seed ^ (m.step & 0xFFFFFFFF00000000u);
-  std::uint32_t k0 = static_cast<std::uint32_t>(key);
-  std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32);
   for (int i = 0; i < kBlocks; ++i) {
     const std::uint64_t block = first_block + i;
     word[0][i] = static_cast<std::uint32_t>(block);
@@ -85,17 +90,39 @@ inline void philox_blocks(const MaskRange& m, std::uint64_t first_block,
     word[2][i] = static_cast<std::uint32_t>(m.step);
     word[3][i] = 5;  // RandomUse::kDropout
   }
-  for (int round = 0; round < 10; ++round) {
-    for (int i = 0; i < kBlocks; ++i) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * word[0][i];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * word[2][i];
-      word[0][i] = static_cast<std::uint32_t>(p1 >> 32) ^ word[1][i] ^ k0;
-      word[1][i] = static_cast<std::uint32_t>(p1);
-      word[2][i] = static_cast<std::uint32_t>(p0 >> 32) ^ word[3][i] ^ k1;
-      word[3][i] = static_cast<std::uint32_t>(p0);
+  for (int i = 0; i < kBlocks; i += kLanes) {
+    std::uint32_t k0 = static_cast<std::uint32_t>(key);
+    std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32);
+    Words w[4];
+    for (int j = 0; j < 4; ++j) w[j] = *reinterpret_cast<const WordsInMemory*>(word[j] + i);
+    for (int round = 0; round < 10; ++round) {
+      const Words high0 = high_product(w[0], 0xD2511F53u);
+      const Words high2 = high_product(w[2], 0xCD9E8D57u);
+      const Words low0 = w[0] * 0xD2511F53u;
+      const Words low2 = w[2] * 0xCD9E8D57u;
+      w[0] = high2 ^ w[1] ^ k0;
+      w[1] = low2;
+      w[2] = high0 ^ w[3] ^ k1;
+      w[3] = low0;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
     }
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    for (int j = 0; j < 4; ++j) *reinterpret_cast<WordsInMemory*>(word[j] + i) = w[j];
+  }
+}
+
+// All draws of the blocks, the four bytes of a block at once.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+inline void keep_blocks(const MaskRange& m, const std::uint32_t (&word)[4][kBlocks],
+                        std::uint8_t* keep) {
+  const Words threshold = Words{} + m.threshold;
+  for (int i = 0; i < kBlocks; i += kLanes) {
+    Words bytes = {};
+    for (int w = 0; w < 4; ++w) {
+      const Words draws = *reinterpret_cast<const WordsInMemory*>(word[w] + i);
+      bytes |= reinterpret_cast<Words>(draws >= threshold) & (1u << 8 * w);
+    }
+    __builtin_memcpy(keep + std::ptrdiff_t{4} * i, &bytes, sizeof bytes);
   }
 }
 
@@ -105,6 +132,10 @@ void mask(const MaskRange& m) {
   std::int64_t at = -static_cast<std::int64_t>(m.first_element % 4);
   for (; at < m.count; at += kDraws, block += kBlocks) {
     philox_blocks(m, block, word);
+    if (at >= 0 && at + kDraws <= m.count) {
+      keep_blocks(m, word, m.keep + at);
+      continue;
+    }
     for (int i = 0; i < kDraws; ++i) {
       const std::int64_t element = at + i;
       if (element < 0 || element >= m.count) continue;
@@ -137,16 +168,30 @@ inline Vec root_of(Vec x) {
 void adam(const AdamRange& a) {
   const float rest1 = 1.0f - a.beta1;
   const float rest2 = 1.0f - a.beta2;
-  for (std::size_t i = 0; i < a.count; i += kLanes) {
-    const int some = a.count - i < kLanes ? static_cast<int>(a.count - i) : kLanes;
-    const Vec g = load_some(a.gradients + i, some) * a.gradient_scale;
-    const Vec m = load_some(a.first_moment + i, some) * a.beta1 + g * rest1;
-    const Vec v = load_some(a.second_moment + i, some) * a.beta2 + (g * g) * rest2;
+  const UpdateRange& r = a.range;
+  for (std::size_t i = 0; i < r.count; i += kLanes) {
+    const int some = r.count - i < kLanes ? static_cast<int>(r.count - i) : kLanes;
+    const Vec g = load_some(r.gradients + i, some) * r.gradient_scale;
+    const Vec m = load_some(r.first_moment + i, some) * a.beta1 + g * rest1;
+    const Vec v = load_some(r.second_moment + i, some) * a.beta2 + (g * g) * rest2;
     const Vec step = a.rate * m / (root_of(v) / a.second_correction_root + a.epsilon);
-    store_some(a.parameters + i, load_some(a.parameters + i, some) - step, some);
-    store_some(a.first_moment + i, m, some);
-    store_some(a.second_moment + i, v, some);
-    store_some(a.gradients + i, Vec{}, some);
+    store_some(r.parameters + i, load_some(r.parameters + i, some) * a.keep - step, some);
+    store_some(r.first_moment + i, m, some);
+    store_some(r.second_moment + i, v, some);
+    store_some(r.gradients + i, Vec{}, some);
+  }
+}
+
+void sgd(const SgdRange& s) {
+  const UpdateRange& r = s.range;
+  for (std::size_t i = 0; i < r.count; i += kLanes) {
+    const int some = r.count - i < kLanes ? static_cast<int>(r.count - i) : kLanes;
+    const Vec p = load_some(r.parameters + i, some);
+    const Vec g = load_some(r.gradients + i, some) * r.gradient_scale + p * s.decay;
+    const Vec m = load_some(r.first_moment + i, some) * s.momentum + g;
+    store_some(r.parameters + i, p - m * s.rate, some);
+    store_some(r.first_moment + i, m, some);
+    store_some(r.gradients + i, Vec{}, some);
   }
 }
 

@@ -1,6 +1,7 @@
 // The table of this instruction set's functions. Included by kernels_*.cc only.
 #pragma once
 
+#include "model/backend/cpu/kernels/float32.h"
 #include "model/backend/cpu/kernels/gates.h"
 #include "model/backend/cpu/kernels/rows.h"
 #include "model/backend/cpu/kernels/tiles.h"
@@ -8,17 +9,25 @@
 namespace traind::cpu {
 namespace {
 
+// Products with the operands of `Math`; see tiles.h.
+template <class Math>
 constexpr Kernels table_named(const char* name) {
   Kernels k{};
   k.name = name;
   k.panel = kPanel;
-  k.pack = pack;
-  k.multiply = multiply;
-  k.multiply_outer = multiply_outer;
+  k.round_bytes = sizeof(typename Math::Rounded);
+  k.pack = pack<Math>;
+  k.multiply = multiply<Math>;
+  k.multiply_outer = multiply_outer<Math>;
   k.outer_scratch = outer_scratch;
-  k.add_column_sums = add_column_sums;
-  k.gate_step = gate_step;
-  k.gate_step_back = gate_step_back;
+  k.add_column_sums = add_column_sums<Math, float>;
+  k.round = Math::round;
+  k.add_rounded = add_rounded<Math>;
+  k.add_rounded_column_sums = add_rounded_column_sums<Math>;
+  k.lstm_step = lstm_step;
+  k.lstm_step_back = lstm_step_back;
+  k.gru_step = gru_step;
+  k.gru_step_back = gru_step_back;
   k.softmax = softmax;
   k.scale = scale;
   k.dot = dot;
@@ -31,6 +40,7 @@ constexpr Kernels table_named(const char* name) {
   k.mask = mask;
   k.square_sum = square_sum;
   k.adam = adam;
+  k.sgd = sgd;
   return k;
 }
 

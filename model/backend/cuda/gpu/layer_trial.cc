@@ -193,7 +193,7 @@ TriedLayer try_layer(Context& context, const LayerShape& shape) {
     others += (others.empty() ? "" : "; ") + result_of(candidate, precision);
   }
   if (!best->dropped.empty()) {
-    throw Error(ErrorKind::kDevice, "LSTM " + words_of(shape, precision) + " on " + context.name() +
+    throw Error(ErrorKind::kDevice, words_of(shape, precision) + " on " + context.name() +
                                         ": cuDNN has no algorithm for it (" + others + ")");
   }
   const char* const why = deterministic ? ", first in order with equal bits" : "";

@@ -34,9 +34,14 @@ const char* name_of(Precision precision) {
   return "";
 }
 
-// cuDNN numbers the input's matrices 0 to 3 and the recurrent ones 4 to 7, both as input gate,
-// forget gate, new memory, output gate: our i f g o.
-constexpr int kRecurrent = 4;
+cudnnRNNMode_t cell_of(const LayerShape& shape) {
+  return shape.cell == CellKind::kLstm ? CUDNN_LSTM : CUDNN_GRU;
+}
+
+// cuDNN numbers the input's matrices from 0 and the recurrent ones after them. Of an LSTM both are
+// input gate, forget gate, new memory, output gate, our i f g o; of a GRU reset gate, update gate,
+// new memory, our r z n. Its GRU has the reset gate after the recurrent product, as ours.
+int first_recurrent(const LayerShape& shape) { return gates_of(shape.cell); }
 
 }  // namespace
 
@@ -50,8 +55,9 @@ std::string name_of(const RnnKind& kind, Precision precision) {
 }
 
 std::string words_of(const LayerShape& shape, Precision precision) {
-  return "[T " + std::to_string(shape.steps) + ", B " + std::to_string(shape.batch) + ", I " +
-         std::to_string(shape.input) + ", H " + std::to_string(shape.hidden) + ", " +
+  const std::string cell = shape.cell == CellKind::kLstm ? "LSTM" : "GRU";
+  return cell + " [T " + std::to_string(shape.steps) + ", B " + std::to_string(shape.batch) +
+         ", I " + std::to_string(shape.input) + ", H " + std::to_string(shape.hidden) + ", " +
          name_of(precision) + (shape.training ? "]" : ", inference]");
 }
 
@@ -73,7 +79,7 @@ RnnAnswer Rnn::describe_layer(const RnnKind& kind) {
   TRAIND_TRY(cudnnSetDropoutDescriptor, dropout_.get(), context_.dnn(), 0, nullptr, 0, 0);
   TRAIND_TRY(cudnnCreateRNNDescriptor, layer_.out());
   constexpr int kLayers = 1;
-  TRAIND_TRY(cudnnSetRNNDescriptor_v8, layer_.get(), kind.algorithm, CUDNN_LSTM,
+  TRAIND_TRY(cudnnSetRNNDescriptor_v8, layer_.get(), kind.algorithm, cell_of(shape_),
              CUDNN_RNN_DOUBLE_BIAS, CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, data_type(type_),
              CUDNN_DATA_FLOAT, kind.math, shape_.input, shape_.hidden, shape_.hidden, kLayers,
              dropout_.get(), CUDNN_RNN_PADDED_IO_ENABLED);
@@ -111,13 +117,14 @@ RnnAnswer Rnn::measure() {
 
 RnnAnswer Rnn::find(void* weights, Layer::Places& places) const {
   places.total = weight_bytes_ / size_of(type_);
-  for (std::size_t gate = 0; gate < places.weight_ih.size(); ++gate) {
-    const int id = static_cast<int>(gate);
+  for (int id = 0; id < gates_of(shape_.cell); ++id) {
+    const auto gate = static_cast<std::size_t>(id);
     RnnAnswer answer = find_one(weights, id, static_cast<std::size_t>(shape_.input),
                                 places.weight_ih[gate], places.bias_ih[gate]);
     if (!answer.fine()) return answer;
-    answer = find_one(weights, id + kRecurrent, static_cast<std::size_t>(shape_.hidden),
-                      places.weight_hh[gate], places.bias_hh[gate]);
+    answer =
+        find_one(weights, id + first_recurrent(shape_), static_cast<std::size_t>(shape_.hidden),
+                 places.weight_hh[gate], places.bias_hh[gate]);
     if (!answer.fine()) return answer;
   }
   return {};
@@ -160,7 +167,8 @@ RnnAnswer Rnn::find_one(void* weights, int id, std::size_t columns, std::size_t&
 }
 
 // The lengths on the device are null throughout: since cuDNN 8.9.1 it takes them from the
-// descriptors, where all are T.
+// descriptors, where all are T. A GRU has no c: its pointers are null, which cuDNN does not look
+// at.
 
 RnnAnswer Rnn::forward(const LayerForward& call) const {
   TRAIND_TRY(cudnnRNNForward, context_.dnn(), layer_.get(), mode_of(shape_), nullptr, x_.get(),

@@ -1,4 +1,4 @@
-// One LSTM layer of one shape as cuDNN knows it, by one of its algorithms and in one arithmetic.
+// One layer of one shape as cuDNN knows it, by one of its algorithms and in one arithmetic.
 // Queues on the context's stream; owned by what made it, used by the device's thread.
 //
 // Nothing here throws on cuDNN's answers, because "not supported" is a common one: every call
@@ -26,7 +26,7 @@ struct RnnAnswer {
   bool fine() const { return is_fine(status); }
 };
 
-// "[T 40, B 128, I 512, H 512, bf16]", as errors have it.
+// "LSTM [T 40, B 128, I 512, H 512, bf16]", as errors have it.
 std::string words_of(const LayerShape& shape, Precision precision);
 
 class Rnn {

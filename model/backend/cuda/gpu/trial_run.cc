@@ -31,7 +31,7 @@ std::size_t each_parameter(const Layer::Places& places, const LayerShape& shape,
     visit(place, at, count);
     at += count;
   };
-  for (std::size_t gate = 0; gate < places.weight_ih.size(); ++gate) {
+  for (std::size_t gate = 0; gate < static_cast<std::size_t>(gates_of(shape.cell)); ++gate) {
     next(places.weight_ih[gate], hidden * input);
     next(places.weight_hh[gate], hidden * hidden);
     next(places.bias_ih[gate], hidden);
@@ -43,6 +43,8 @@ std::size_t each_parameter(const Layer::Places& places, const LayerShape& shape,
 std::size_t parameter_count(const Layer::Places& places, const LayerShape& shape) {
   return each_parameter(places, shape, [](std::size_t, std::size_t, std::size_t) {});
 }
+
+void* data_of(const std::unique_ptr<Scratch>& memory) { return memory ? memory->data() : nullptr; }
 
 double part_distance(std::vector<char> part, std::vector<char> reference, Type type) {
   const Array one{part.data(), type, 0};
@@ -75,19 +77,23 @@ TrialRun::TrialRun(Context& context, const LayerShape& shape)
       shape_(shape),
       type_(compute_type(context.options().precision)),
       places_(static_cast<std::size_t>(shape.steps) * static_cast<std::size_t>(shape.batch)),
-      state_(static_cast<std::size_t>(shape.batch) * static_cast<std::size_t>(shape.hidden)) {
+      state_(static_cast<std::size_t>(shape.batch) * static_cast<std::size_t>(shape.hidden)),
+      has_c_(shape.cell == CellKind::kLstm) {
   const auto hidden = static_cast<std::size_t>(shape.hidden);
   const auto width = static_cast<std::size_t>(shape.input);
   x_ = input(places_ * width, 1);
   first_h_ = input(state_, 0.5f);
-  first_c_ = input(state_, 0.5f);
   y_ = output(places_ * hidden);
-  last_c_ = output(state_);
+  if (has_c_) {
+    first_c_ = input(state_, 0.5f);
+    last_c_ = output(state_);
+  }
   if (!shape.training) return;
   d_y_ = input(places_ * hidden, 1);
-  d_last_c_ = input(state_, 1);
   d_x_ = output(places_ * width);
   d_first_h_ = output(state_);
+  if (!has_c_) return;
+  d_last_c_ = input(state_, 1);
   d_first_c_ = output(state_);
 }
 
@@ -115,7 +121,7 @@ void TrialRun::prepare(const Rnn& rnn, const Layer::Places& places) {
   weight_bytes_ = rnn.weight_bytes();
   weights_ = std::make_unique<Scratch>(context_, weight_bytes_);
   workspace_ = std::make_unique<Scratch>(context_, rnn.workspace_bytes());
-  // As large as nn.LSTM begins with, so that gates are used where they bend.
+  // As large as torch.nn begins with, so that gates are used where they bend.
   const float scale = 1 / std::sqrt(static_cast<float>(shape_.hidden));
   const std::vector<char> ours = numbers(type_, parameter_count(places, shape_), scale);
   std::vector<char> theirs(weight_bytes_);
@@ -126,13 +132,13 @@ void TrialRun::prepare(const Rnn& rnn, const Layer::Places& places) {
   put(*weights_, theirs);
   const auto hidden = static_cast<std::size_t>(shape_.hidden);
   poison(*y_, places_ * hidden);
-  poison(*last_c_, state_);
+  if (has_c_) poison(*last_c_, state_);
   if (!shape_.training) return;
   d_weights_ = std::make_unique<Scratch>(context_, weight_bytes_);
   reserve_ = std::make_unique<Scratch>(context_, rnn.reserve_bytes());
   poison(*d_x_, places_ * static_cast<std::size_t>(shape_.input));
   poison(*d_first_h_, state_);
-  poison(*d_first_c_, state_);
+  if (has_c_) poison(*d_first_c_, state_);
 }
 
 RnnAnswer TrialRun::queue(const Rnn& rnn) {
@@ -140,21 +146,21 @@ RnnAnswer TrialRun::queue(const Rnn& rnn) {
   forward.x = x_->data();
   forward.y = y_->data();
   forward.first_h = first_h_->data();
-  forward.first_c = first_c_->data();
-  forward.last_c = last_c_->data();
+  forward.first_c = data_of(first_c_);
+  forward.last_c = data_of(last_c_);
   forward.weights = weights_->data();
   forward.workspace = workspace_->data();
-  if (reserve_) forward.reserve = reserve_->data();
+  forward.reserve = data_of(reserve_);
   const RnnAnswer answer = rnn.forward(forward);
   if (!answer.fine() || !shape_.training) return answer;
   context_.check(cudaMemsetAsync(d_weights_->data(), 0, weight_bytes_, context_.stream()),
                  "cudaMemsetAsync");
   LayerBackward backward;
   backward.d_y = d_y_->data();
-  backward.d_last_c = d_last_c_->data();
+  backward.d_last_c = data_of(d_last_c_);
   backward.d_x = d_x_->data();
   backward.d_first_h = d_first_h_->data();
-  backward.d_first_c = d_first_c_->data();
+  backward.d_first_c = data_of(d_first_c_);
   backward.d_weights = d_weights_->data();
   return rnn.backward(forward, backward);
 }
@@ -179,11 +185,11 @@ std::vector<char> TrialRun::bytes_of(const Scratch& memory, std::size_t elements
 Outcome TrialRun::read(const Layer::Places& places) {
   Outcome outcome;
   outcome.push_back(bytes_of(*y_, places_ * static_cast<std::size_t>(shape_.hidden)));
-  outcome.push_back(bytes_of(*last_c_, state_));
+  if (has_c_) outcome.push_back(bytes_of(*last_c_, state_));
   if (!shape_.training) return outcome;
   outcome.push_back(bytes_of(*d_x_, places_ * static_cast<std::size_t>(shape_.input)));
   outcome.push_back(bytes_of(*d_first_h_, state_));
-  outcome.push_back(bytes_of(*d_first_c_, state_));
+  if (has_c_) outcome.push_back(bytes_of(*d_first_c_, state_));
   const std::vector<char> theirs = bytes_of(*d_weights_, weight_bytes_ / size_of(type_));
   std::vector<char> ours(parameter_count(places, shape_) * size_of(type_));
   each_parameter(places, shape_, [&](std::size_t from, std::size_t to, std::size_t count) {

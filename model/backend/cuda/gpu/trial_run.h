@@ -10,8 +10,8 @@
 
 namespace traind::cuda {
 
-// What a pass wrote, as bytes: y, last c and for training the gradients of x, first h, first c and
-// the weights, these in one order for all algorithms.
+// What a pass wrote, as bytes: y, an LSTM's last c, and for training the gradients of x, first h,
+// an LSTM's first c and the weights, these in one order for all algorithms.
 using Outcome = std::vector<std::vector<char>>;
 
 // The largest distance between two outcomes of one shape, over their parts, relative to the
@@ -42,6 +42,7 @@ class TrialRun {
   const Type type_;
   const std::size_t places_;                                            // T*B
   const std::size_t state_;                                             // B*H
+  const bool has_c_;                                                    // an LSTM
   std::unique_ptr<Scratch> x_, first_h_, first_c_, d_y_, d_last_c_;     // read
   std::unique_ptr<Scratch> y_, last_c_, d_x_, d_first_h_, d_first_c_;   // written
   std::unique_ptr<Scratch> weights_, d_weights_, workspace_, reserve_;  // of the prepared one

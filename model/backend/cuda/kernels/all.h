@@ -1,12 +1,12 @@
 // Every kernel, for the two bodies of Device, which make code for each.
 #pragma once
 
-#include "model/backend/cuda/kernels/adam.h"
 #include "model/backend/cuda/kernels/attention.h"
 #include "model/backend/cuda/kernels/decoding.h"
 #include "model/backend/cuda/kernels/layer.h"
 #include "model/backend/cuda/kernels/loss.h"
 #include "model/backend/cuda/kernels/rows.h"
+#include "model/backend/cuda/kernels/update.h"
 
 // F(Name) for every kernel. A macro because explicit instantiation takes names, not types.
 #define TRAIND_CUDA_LAYER_KERNELS(F) \
@@ -31,10 +31,11 @@
   F(CrossEntropy)                   \
   F(LossTotal)
 
-#define TRAIND_CUDA_ADAM_KERNELS(F) \
-  F(SquareSums)                     \
-  F(AdamDecision)                   \
-  F(AdamUpdate)
+#define TRAIND_CUDA_UPDATE_KERNELS(F) \
+  F(SquareSums)                       \
+  F(UpdateDecision)                   \
+  F(AdamUpdate)                       \
+  F(SgdUpdate)
 
 #define TRAIND_CUDA_ATTENTION_KERNELS(F) \
   F(AttentionShares)                     \
@@ -44,13 +45,16 @@
 
 #define TRAIND_CUDA_DECODING_KERNELS(F) \
   F(DecodingStart)                      \
-  F(DecoderCell)                        \
-  F(NextToken)
+  F(LstmDecoderCell)                    \
+  F(GruDecoderCell)                     \
+  F(NextToken)                          \
+  F(BestTokens)                         \
+  F(RowsByParent)
 
 #define TRAIND_CUDA_KERNELS(F)     \
   TRAIND_CUDA_LAYER_KERNELS(F)     \
   TRAIND_CUDA_ROW_KERNELS(F)       \
   TRAIND_CUDA_LOSS_KERNELS(F)      \
-  TRAIND_CUDA_ADAM_KERNELS(F)      \
+  TRAIND_CUDA_UPDATE_KERNELS(F)    \
   TRAIND_CUDA_ATTENTION_KERNELS(F) \
   TRAIND_CUDA_DECODING_KERNELS(F)

@@ -1,6 +1,6 @@
-// What lies between the layers of an LSTM stack on the device: inputs with their padding marked,
-// masks, states, weights in and out of a layer's own layout. How padding is kept out is told in
-// lstm.h. Shapes as in model/backend/backend.h.
+// What lies between the layers of a stack on the device: inputs with their padding marked, masks,
+// states, weights in and out of a layer's own layout. How padding is kept out is told in rnn.h.
+// Shapes as in model/backend/backend.h.
 //
 // A flipped layer reads each sentence from its true end to its beginning, so that both directions
 // run forwards. Places past a sentence's end stay where they are.
@@ -215,7 +215,7 @@ struct OutputGradient {
   }
 };
 
-// Gradients of embedding rows. Equal tokens are brought together on the host (see lstm.cc) in
+// Gradients of embedding rows. Equal tokens are brought together on the host (token_pieces.h) in
 // pieces of a few places each, so that sums have one order and no atomic is needed.
 struct EmbeddingPieces {
   static constexpr const char* kName = "embedding_pieces";
@@ -271,29 +271,29 @@ struct EmbeddingGradient {
   }
 };
 
-// The parameters of one direction of one layer. Matrices in the order W_ih of the four gates, W_hh
-// of the four, then the two biases likewise.
+// The parameters of one direction of one layer, gate by gate.
 struct LayerPlaces {
   std::size_t weight_ih[4], weight_hh[4], bias_ih[4], bias_hh[4];  // elements from the start
 };
 
-// How far a gate is pushed in the padding: input gate to 0, forget gate to 1, both exactly.
+// How far an LSTM's gate is pushed in the padding: input gate to 0, forget gate to 1, both exactly.
 constexpr float kGateClosed = 1000;
 
-// Canonical float32 weights into a layer's own layout. Columns of W_ih past I serve the mark.
+// Canonical float32 weights into a layer's own layout. Columns of W_ih past I, which only an LSTM
+// has, serve the mark.
 struct WeightsIn {
   static constexpr const char* kName = "weights_in";
   static constexpr bool kOneThread = true;
-  const float* weight_ih = nullptr;  // [4H,I]
-  const float* weight_hh = nullptr;  // [4H,H]
-  const float* bias_ih = nullptr;    // [4H]
-  const float* bias_hh = nullptr;    // [4H]
+  const float* weight_ih = nullptr;  // [GH,I]
+  const float* weight_hh = nullptr;  // [GH,H]
+  const float* bias_ih = nullptr;    // [GH]
+  const float* bias_hh = nullptr;    // [GH]
   Array to;                          // the layer's weights, written
   LayerPlaces places = {};
-  std::int32_t hidden = 0, width = 0, wide = 0, unused = 0;  // H, I, I'
+  std::int32_t gates = 0, hidden = 0, width = 0, wide = 0;  // G, H, I, I'
 
   std::size_t count() const {
-    return std::size_t{4} * static_cast<std::size_t>(hidden) *
+    return static_cast<std::size_t>(gates) * static_cast<std::size_t>(hidden) *
            (static_cast<std::size_t>(wide) + hidden + 2);
   }
   // Each gate is a run of H rows of I' + H + 2 columns: W_ih, W_hh and the biases side by side.
@@ -327,15 +327,15 @@ struct WeightGradientsOut {
   static constexpr const char* kName = "weight_gradients_out";
   static constexpr bool kOneThread = true;
   Array from;
-  float* weight_ih = nullptr;  // [4H,I], +=
-  float* weight_hh = nullptr;  // [4H,H], +=
-  float* bias_ih = nullptr;    // [4H], +=
-  float* bias_hh = nullptr;    // [4H], +=
+  float* weight_ih = nullptr;  // [GH,I], +=
+  float* weight_hh = nullptr;  // [GH,H], +=
+  float* bias_ih = nullptr;    // [GH], +=
+  float* bias_hh = nullptr;    // [GH], +=
   LayerPlaces places = {};
-  std::int32_t hidden = 0, width = 0, wide = 0, unused = 0;
+  std::int32_t gates = 0, hidden = 0, width = 0, wide = 0;
 
   std::size_t count() const {
-    return std::size_t{4} * static_cast<std::size_t>(hidden) *
+    return static_cast<std::size_t>(gates) * static_cast<std::size_t>(hidden) *
            (static_cast<std::size_t>(width) + hidden + 2);
   }
   TRAIND_HOST_DEVICE void operator()(std::size_t item) const {

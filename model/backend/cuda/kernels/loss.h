@@ -23,6 +23,8 @@ struct CrossEntropy {
   double* nats = nullptr;             // [T,B], written
   Outcome* outcomes = nullptr;        // [T,B], written
   std::int32_t steps = 0, batch = 0, words = 0, pitch = 0;
+  float smoothing = 0;  // of the gradient
+  std::int32_t unused = 0;
 
   std::size_t count() const { return static_cast<std::size_t>(steps) * batch; }
 
@@ -43,9 +45,11 @@ struct CrossEntropy {
     const Softmax softmax = softmax_of(group, words, logit);
     if (d_logits) {
       const float scale = *gradient_scale * (loss_scale == nullptr ? 1 : *loss_scale);
+      const float spread = smoothing / static_cast<float>(words);
       for (std::int32_t i = group.rank(); i < words; i += group.size()) {
         const float share = std::exp(logit(i) - softmax.highest.value) / softmax.sum;
-        d_logits.set(row * pitch + i, (share - (i == target ? 1.0f : 0.0f)) * scale);
+        const float smoothed = (i == target ? 1.0f - smoothing : 0.0f) + spread;
+        d_logits.set(row * pitch + i, (share - smoothed) * scale);
       }
     }
     if (group.rank() != 0) return;

@@ -1,4 +1,4 @@
-// Norm, clipping and Adam over all parameters, with the loss scale and the step's report.
+// Norm, clipping and an optimizer over all parameters, with the loss scale and the step's report.
 // Three kernels, one after the other; nothing in between needs the host.
 #pragma once
 
@@ -33,27 +33,28 @@ struct SquareSums {
 };
 
 // What of an update is another one every time.
-struct AdamNow {
-  float rate = 0;                    // already divided by 1 - beta1^step
+struct UpdateNow {
+  float rate = 0;                    // Adam's is already divided by 1 - beta1^step
   float second_correction_root = 1;  // sqrt(1 - beta2^step)
+  float keep = 1;                    // 1 - rate * decay, of the parameters; AdamW's
   std::int32_t slot = 0;             // of the report
 };
 
 // What the norm decides.
-struct AdamPlan {
+struct UpdatePlan {
   float gradient_factor = 0;  // from clipping, and without the loss scale
   std::int32_t apply = 0;     // 0: parameters and moments stay as they are
 };
 
-struct AdamDecision {
-  static constexpr const char* kName = "adam_decision";
+struct UpdateDecision {
+  static constexpr const char* kName = "update_decision";
   static constexpr bool kOneThread = false;
   const double* sums = nullptr;  // [pieces]
-  const AdamNow* now = nullptr;
+  const UpdateNow* now = nullptr;
   float* loss_scale = nullptr;    // [2], updated; null = none
   LossSum* pending = nullptr;     // reported and emptied
   StepResult* reports = nullptr;  // [slots], one written
-  AdamPlan* plan = nullptr;       // written
+  UpdatePlan* plan = nullptr;     // written
   std::size_t pieces = 0;
   float clip_norm = 0;  // 0 = no clipping
   std::int32_t unused = 0;
@@ -100,8 +101,8 @@ struct AdamUpdate {
   float* gradients = nullptr;      // [size], zeroed
   float* first_moment = nullptr;   // [size]
   float* second_moment = nullptr;  // [size]
-  const AdamNow* now = nullptr;
-  const AdamPlan* plan = nullptr;
+  const UpdateNow* now = nullptr;
+  const UpdatePlan* plan = nullptr;
   std::size_t size = 0;
   float beta1 = 0, beta2 = 0, epsilon = 0;
   std::int32_t unused = 0;
@@ -114,7 +115,31 @@ struct AdamUpdate {
       const float v = second_moment[i] * beta2 + g * g * (1.0f - beta2);
       first_moment[i] = m;
       second_moment[i] = v;
-      parameters[i] -= now->rate * m / (std::sqrt(v) / now->second_correction_root + epsilon);
+      const float step = now->rate * m / (std::sqrt(v) / now->second_correction_root + epsilon);
+      parameters[i] = parameters[i] * now->keep - step;
+    }
+    gradients[i] = 0;
+  }
+};
+
+struct SgdUpdate {
+  static constexpr const char* kName = "sgd_update";
+  static constexpr bool kOneThread = true;
+  float* parameters = nullptr;  // [size]
+  float* gradients = nullptr;   // [size], zeroed
+  float* moment = nullptr;      // [size]
+  const UpdateNow* now = nullptr;
+  const UpdatePlan* plan = nullptr;
+  std::size_t size = 0;
+  float momentum = 0, decay = 0;
+
+  std::size_t count() const { return size; }
+  TRAIND_HOST_DEVICE void operator()(std::size_t i) const {
+    if (plan->apply != 0) {
+      const float p = parameters[i];
+      const float m = momentum * moment[i] + (gradients[i] * plan->gradient_factor + decay * p);
+      moment[i] = m;
+      parameters[i] = p - now->rate * m;
     }
     gradients[i] = 0;
   }
