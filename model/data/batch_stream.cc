@@ -5,8 +5,8 @@
 namespace traind {
 
 BatchStream::BatchStream(std::int64_t first, std::int64_t count,
-                         std::function<Batch(std::int64_t)> load)
-    : load_(std::move(load)), thread_([this, first, count] { run(first, count); }) {}
+                         std::function<Batch(std::int64_t)> load, std::size_t ahead)
+    : load_(std::move(load)), ahead_(ahead), thread_([this, first, count] { run(first, count); }) {}
 
 BatchStream::~BatchStream() {
   {
@@ -22,7 +22,7 @@ void BatchStream::run(std::int64_t first, std::int64_t count) {
     for (std::int64_t k = first; k < count; ++k) {
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return closing_ || loaded_.size() < kAhead; });
+        changed_.wait(lock, [this] { return closing_ || loaded_.size() < ahead_; });
         if (closing_) return;
       }
       Batch batch = load_(k);

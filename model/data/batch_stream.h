@@ -19,9 +19,10 @@ namespace traind {
 
 class BatchStream {
  public:
-  // Calls load(k) for k = first, first + 1, ... up to count - 1, on its thread, at most kAhead
+  // Calls load(k) for k = first, first + 1, ... up to count - 1, on its thread, at most `ahead`
   // batches before they are asked for.
-  BatchStream(std::int64_t first, std::int64_t count, std::function<Batch(std::int64_t)> load);
+  BatchStream(std::int64_t first, std::int64_t count, std::function<Batch(std::int64_t)> load,
+              std::size_t ahead = kAhead);
   // Waits for a batch being loaded.
   ~BatchStream();
   BatchStream(const BatchStream&) = delete;
@@ -37,6 +38,7 @@ class BatchStream {
   void run(std::int64_t first, std::int64_t count);
 
   const std::function<Batch(std::int64_t)> load_;
+  const std::size_t ahead_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Batch> loaded_;    // guarded by mutex_

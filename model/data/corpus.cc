@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "model/base/error.h"
 #include "model/base/philox.h"
 #include "model/base/xxh64.h"
 #include "model/data/corpus_fingerprint.h"
+#include "model/data/dictionary.h"
 #include "model/data/example_file.h"
 #include "model/data/line_index.h"
+#include "model/data/mapped_file.h"
 #include "model/data/noise.h"
 #include "model/data/split.h"
+#include "model/data/subwords.h"
 #include "model/data/token_counter.h"
 
 namespace traind {
@@ -45,6 +49,7 @@ class Reader {
     file.scan(
         [&](const ScannedLine& line) {
           lines_ = line.number;
+          if (line.comment) return true;
           if (line.problem.empty()) {
             keep(line, fraction, index);
           } else {
@@ -67,7 +72,7 @@ class Reader {
       throw Error(ErrorKind::kData, "more than " + std::to_string(kMostExamples) +
                                         " lines; set limit in the run file's [data] table");
     }
-    if (is_in_fraction(line.hash, fraction)) candidates_.push_back({line.hash, index.size()});
+    if (is_in_fraction(line.group, fraction)) candidates_.push_back({line.group, index.size()});
     fingerprint_.update(&line.hash, sizeof line.hash);
     index.add(line.source_at, line.target_at, line.target_tokens);
   }
@@ -87,8 +92,9 @@ class Reader {
     if (lines_ == 0) {
       throw Error(ErrorKind::kData, file.name() + ":1: the file is empty; name one with examples");
     }
-    throw Error(ErrorKind::kData, file.name() + ": none of its " + std::to_string(lines_) +
-                                      " lines can be used; the first: " + in_words(*first_bad_));
+    const std::string none = file.name() + ": none of its " + std::to_string(lines_) + " lines ";
+    if (!first_bad_.has_value()) throw Error(ErrorKind::kData, none + "has an example in it");
+    throw Error(ErrorKind::kData, none + "can be used; the first: " + in_words(*first_bad_));
   }
 
   const DataSection& data_;
@@ -116,7 +122,12 @@ class FileCorpus : public Corpus {
   void open_files();
   void read_lines();
   void refuse_empty_split() const;
+  void group_references();
   ExampleFile::Sides train_sides(std::int64_t index) const;
+  ExampleFile::Sides valid_sides(std::int64_t index) const;
+  std::string target_of(const ExampleFile::Sides& sides) const;
+  Vocabulary vocabulary(TokenKind kind, const std::string& path, bool of_source) const;
+  Vocabulary subwords(const std::string& path, bool of_source) const;
   TokenCounter count(TokenKind kind, bool of_source) const;
   NoiseAlphabet noise_alphabet() const;
   Example example(const ExampleFile::Sides& sides, const RandomStream& random) const;
@@ -129,6 +140,8 @@ class FileCorpus : public Corpus {
   LineIndex train_;
   LineIndex valid_;
   NoiseAlphabet alphabet_;  // "lines" only: what noise draws characters from
+  // "dictionary" only: the numbers of the held-out examples of each word, ascending.
+  std::unordered_map<std::string, std::vector<std::int64_t>> valid_by_word_;
   CorpusReport report_;
   std::string fingerprint_;
 };
@@ -143,6 +156,7 @@ FileCorpus::FileCorpus(const DataSection& data, const NoiseSection& noise,
   open_files();
   read_lines();
   if (data_.format == CorpusFormat::kLines) alphabet_ = noise_alphabet();
+  if (data_.format == CorpusFormat::kDictionary) group_references();
   train_file_->expect_random();
   valid_file_->expect_random();
 }
@@ -196,12 +210,27 @@ void FileCorpus::refuse_empty_split() const {
   }
 }
 
+void FileCorpus::group_references() {
+  for (std::int64_t i = 0; i < valid_.size(); ++i) {
+    valid_by_word_[std::string(valid_sides(i).source)].push_back(i);
+  }
+}
+
 ExampleFile::Sides FileCorpus::train_sides(std::int64_t index) const {
   return train_file_->at(train_.source_at(index), train_.target_at(index));
 }
 
+ExampleFile::Sides FileCorpus::valid_sides(std::int64_t index) const {
+  return valid_file_->at(valid_.source_at(index), valid_.target_at(index));
+}
+
+std::string FileCorpus::target_of(const ExampleFile::Sides& sides) const {
+  if (data_.format == CorpusFormat::kDictionary) return joined_symbols(sides.target);
+  return std::string(sides.target);
+}
+
 Example FileCorpus::example(const ExampleFile::Sides& sides, const RandomStream& random) const {
-  std::string target(sides.target);
+  std::string target = target_of(sides);
   if (data_.format != CorpusFormat::kLines) return {std::string(sides.source), std::move(target)};
   return {add_noise(target, noise_, alphabet_, random), std::move(target)};
 }
@@ -213,27 +242,63 @@ Example FileCorpus::train(std::int64_t index, int epoch) const {
 }
 
 Example FileCorpus::valid(std::int64_t index) const {
-  return example(
-      valid_file_->at(valid_.source_at(index), valid_.target_at(index)),
-      RandomStream(options_.seed, RandomUse::kValidNoise, 0, static_cast<std::uint64_t>(index)));
+  return example(valid_sides(index), RandomStream(options_.seed, RandomUse::kValidNoise, 0,
+                                                  static_cast<std::uint64_t>(index)));
 }
 
 std::vector<std::string> FileCorpus::references(std::int64_t index) const {
-  return {valid(index).target};
+  const ExampleFile::Sides sides = valid_sides(index);
+  if (data_.format != CorpusFormat::kDictionary) return {target_of(sides)};
+  const auto same = valid_by_word_.find(std::string(sides.source));
+  // The file may have been edited since.
+  if (same == valid_by_word_.end()) return {target_of(sides)};
+  std::vector<std::string> references;
+  if (same->second.front() != index) return references;
+  for (const std::int64_t number : same->second) {
+    std::string target = target_of(valid_sides(number));
+    const auto found = std::find(references.begin(), references.end(), target);
+    if (found == references.end()) references.push_back(std::move(target));
+  }
+  return references;
 }
 
 int FileCorpus::train_length(std::int64_t index) const {
   const std::int64_t tokens = train_.target_tokens(index);
   if (tokens < LineIndex::kManyTokens) return static_cast<int>(tokens);
-  return static_cast<int>(count_tokens(train_sides(index).target, data_.target_tokens));
+  return static_cast<int>(count_tokens(target_of(train_sides(index)), data_.target_tokens));
 }
 
 Vocabulary FileCorpus::source_vocabulary() const {
-  return count(data_.source_tokens, true).vocabulary(data_.vocabulary);
+  if (data_.format == CorpusFormat::kText) return {TokenKind::kCharacters, {}};
+  return vocabulary(data_.source_tokens, data_.source_subwords, true);
 }
 
 Vocabulary FileCorpus::target_vocabulary() const {
-  return count(data_.target_tokens, false).vocabulary(data_.vocabulary);
+  return vocabulary(data_.target_tokens, data_.target_subwords, false);
+}
+
+Vocabulary FileCorpus::vocabulary(TokenKind kind, const std::string& path, bool of_source) const {
+  if (kind == TokenKind::kSubwords) return subwords(path, of_source);
+  return count(kind, of_source).vocabulary(data_.vocabulary);
+}
+
+// From the file that is given, or learnt from the training lines.
+Vocabulary FileCorpus::subwords(const std::string& path, bool of_source) const {
+  if (!path.empty()) {
+    try {
+      return Vocabulary(std::make_shared<const SubwordModel>(
+          std::string(MappedFile::open(path).bytes().substr(0, SubwordModel::kMostBytes + 1))));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kData) throw;
+      throw Error(ErrorKind::kData, path + ": " + error.what());
+    }
+  }
+  const SubwordLines lines = {train_.size(), [this, of_source](std::int64_t index) {
+                                const ExampleFile::Sides sides = train_sides(index);
+                                return of_source ? std::string(sides.source) : target_of(sides);
+                              }};
+  return Vocabulary(std::make_shared<const SubwordModel>(
+      learn_subwords(lines, data_.vocabulary, options_.on_progress)));
 }
 
 NoiseAlphabet FileCorpus::noise_alphabet() const {
@@ -252,7 +317,11 @@ TokenCounter FileCorpus::count(TokenKind kind, bool of_source) const {
   train_file_->walk(
       train_,
       [&](const ExampleFile::Sides& sides) {
-        counter.add(of_source ? sides.source : sides.target);
+        if (of_source || data_.format != CorpusFormat::kDictionary) {
+          counter.add(of_source ? sides.source : sides.target);
+        } else {
+          counter.add(target_of(sides));
+        }
       },
       options_.on_progress);
   train_file_->expect_random();

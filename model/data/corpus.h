@@ -59,22 +59,30 @@ class Corpus {
   // source, in the order of the file, and nothing when an earlier held-out example has that source
   // and speaks for it. Elsewhere its own target.
   virtual std::vector<std::string> references(std::int64_t index) const = 0;
-  // Tokens in the target of a training example: what batches are grouped by. Cheap.
+  // Tokens in the target of a training example: what batches are grouped by. Cheap. Of subwords it
+  // is the number of characters, as pieces are not known before the vocabulary is.
   virtual int train_length(std::int64_t index) const = 0;
-  // Built from the training lines (both sides of a noisy corpus have the clean lines' alphabet).
-  // Reads all of them again, a few hundred MB/s: ask once and keep the result.
+  // Built from the training lines (both sides of a noisy corpus have the clean lines' alphabet; the
+  // sources of "text" have none). Reads all of them again, a few hundred MB/s: ask once and keep
+  // the result. Subwords are learnt as subwords.h says, or read from the file that is given, which
+  // throws Error(kNotFound), Error(kIo), and Error(kData) when it is no sentencepiece model.
   virtual Vocabulary source_vocabulary() const = 0;
   virtual Vocabulary target_vocabulary() const = 0;
 };
 
 // Reads and checks every line. Bad lines (not strict UTF-8, a control character other than tab,
 // CR LF, a byte order mark, an empty line or side, not exactly one tab in "tsv", more than
-// max_length tokens) are refused, the first as an error, or left out, counted and reported; no line
-// is altered. Files of unequal length are refused either way: no pair of them can be trusted.
+// max_length tokens, for subwords: characters) are refused, the first as an error, or left out,
+// counted and reported; no line is altered. Files of unequal length are refused either way: no pair
+// of them can be trusted.
 //
 // With `limit`, reading ends after so many usable lines of train. Of those, the ones held out are
 // given by smallest hash: at most valid_fraction of all hashes and valid_limit lines; the others
-// train. Equal lines are never parted. With a file of their own, the valid_limit smallest are used.
+// train. Equal lines are never parted, nor are the pronunciations of one word in "dictionary",
+// where the word's hash decides. With a file of their own, the valid_limit smallest are used.
+//
+// In "dictionary" comments are passed over, a line that stands there twice is two examples, and
+// symbols come out with one space between them (dictionary.h).
 //
 // Throws Error(kData) naming file and line; also when nothing is left to train on or to hold out.
 // Throws Error(kNotFound), Error(kIo), Error(kNoSpace).

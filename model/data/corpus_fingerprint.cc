@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "model/data/corpus_words.h"
+
 namespace traind {
 namespace {
 
@@ -19,35 +21,17 @@ void put_real(std::string& text, const char* key, double value) {
   put(text, key, std::string(digits));
 }
 
-const char* name_of(CorpusFormat format) {
-  switch (format) {
-    case CorpusFormat::kLines:
-      return "lines";
-    case CorpusFormat::kTsv:
-      return "tsv";
-    case CorpusFormat::kParallel:
-      return "parallel";
-    case CorpusFormat::kText:
-      return "text";
-    case CorpusFormat::kDictionary:
-      return "dictionary";
-  }
-  return "";
-}
-
-const char* name_of(TokenKind kind) { return kind == TokenKind::kWords ? "words" : "characters"; }
-
 }  // namespace
 
 std::string shaping_settings(const DataSection& data, const NoiseSection& noise) {
   std::string text = "traind corpus 1\n";
-  put(text, "format", std::string(name_of(data.format)));
-  put(text, "source_tokens", std::string(name_of(data.source_tokens)));
-  put(text, "target_tokens", std::string(name_of(data.target_tokens)));
+  put(text, "format", std::string(word_of(kFormatWords, data.format)));
+  put(text, "source_tokens", std::string(word_of(kTokenWords, data.source_tokens)));
+  put(text, "target_tokens", std::string(word_of(kTokenWords, data.target_tokens)));
   put(text, "max_length", data.max_length);
   put(text, "limit", data.limit);
   put(text, "valid_limit", data.valid_limit);
-  put(text, "bad_lines", std::string(data.bad_lines == BadLines::kSkip ? "skip" : "refuse"));
+  put(text, "bad_lines", std::string(word_of(kBadLineWords, data.bad_lines)));
   const bool has_file = !data.valid.empty() || !data.valid_target.empty();
   if (!has_file) put_real(text, "valid_fraction", data.valid_fraction);
   if (data.format != CorpusFormat::kLines) return text;

@@ -25,7 +25,7 @@ struct DataSection {
   std::int64_t valid_limit = 5'000;  // examples used for validation at most; 0 = all
   TokenKind source_tokens = TokenKind::kCharacters;
   TokenKind target_tokens = TokenKind::kCharacters;
-  int max_length = 100;              // tokens a side, without begin and end marks
+  int max_length = 100;  // tokens a side, without begin and end marks; subwords: characters
   std::int64_t vocabulary = 32'000;  // most frequent tokens kept, a side; subwords: pieces learnt
   std::string source_subwords;       // a sentencepiece model file; empty = learnt at run start
   std::string target_subwords;

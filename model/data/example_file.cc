@@ -5,6 +5,7 @@
 
 #include "model/base/error.h"
 #include "model/base/xxh64.h"
+#include "model/data/dictionary.h"
 #include "model/data/line_check.h"
 #include "model/data/line_cursor.h"
 #include "model/data/reading_pace.h"
@@ -18,27 +19,53 @@ std::string_view line_at(const MappedFile& file, std::uint64_t offset) {
   return rest.substr(0, rest.find('\n'));
 }
 
-// At the first tab; a line without one (the file has been changed) is all source.
-ExampleFile::Sides part(std::string_view line) {
+// The sides of a format whose examples are one line each. Of "tsv" they part at the first tab; a
+// line without one (the file has been changed) is all source.
+ExampleFile::Sides part(CorpusFormat format, std::string_view line) {
+  if (format == CorpusFormat::kText) return {{}, line};
+  if (format == CorpusFormat::kDictionary) {
+    const DictionaryEntry entry = parse_dictionary_line(line);
+    return {entry.word, entry.symbols};
+  }
+  if (format != CorpusFormat::kTsv) return {line, line};
   const std::size_t tab = line.find('\t');
   if (tab == std::string_view::npos) return {line, {}};
   return {line.substr(0, tab), line.substr(tab + 1)};
 }
 
-void check_sides(const DataSection& data, ScannedLine& found) {
+// Two sides under the names that the messages give them.
+void check_sides(const DataSection& data, std::string_view target, const char* source_name,
+                 const char* target_name, ScannedLine& found) {
   std::int64_t source_tokens = 0;
   found.problem =
-      check_side(found.source, "source", data.source_tokens, data.max_length, source_tokens);
+      check_side(found.source, source_name, data.source_tokens, data.max_length, source_tokens);
   if (!found.problem.empty()) return;
   found.problem =
-      check_side(found.target, "target", data.target_tokens, data.max_length, found.target_tokens);
+      check_side(target, target_name, data.target_tokens, data.max_length, found.target_tokens);
+}
+
+std::uint64_t hash_of_pair(std::string_view source, std::string_view target) {
+  Xxh64 hash;
+  hash.update(source.data(), source.size());
+  hash.update("\t", 1);
+  hash.update(target.data(), target.size());
+  return hash.digest();
+}
+
+void check_entry(const DataSection& data, ScannedLine& found) {
+  const std::string symbols = joined_symbols(found.target);
+  check_sides(data, symbols, "word", "pronunciation", found);
+  if (!found.problem.empty()) return;
+  found.hash = hash_of_pair(found.source, symbols);
+  found.group = xxh64(found.source.data(), found.source.size());
 }
 
 // One line that is both sides.
 void check_clean(const DataSection& data, ScannedLine& found) {
   found.problem =
       check_side(found.target, "line", data.target_tokens, data.max_length, found.target_tokens);
-  if (!found.problem.empty() || data.source_tokens == data.target_tokens) return;
+  const bool has_source = data.format != CorpusFormat::kText;
+  if (!found.problem.empty() || !has_source || data.source_tokens == data.target_tokens) return;
   std::int64_t source_tokens = 0;
   found.problem =
       check_side(found.source, "line", data.source_tokens, data.max_length, source_tokens);
@@ -48,15 +75,21 @@ void read_single(const DataSection& data, const LineCursor& cursor, ScannedLine&
   const std::string_view line = cursor.line();
   found.number = cursor.number();
   found.source_at = found.target_at = cursor.offset();
+  found.comment = data.format == CorpusFormat::kDictionary && is_dictionary_comment(line);
+  if (found.comment) return;
   found.problem = check_frame(line, found.number == 1);
   const bool tsv = data.format == CorpusFormat::kTsv;
   if (found.problem.empty() && tsv) found.problem = check_tab(line);
   if (!found.problem.empty()) return;
-  const ExampleFile::Sides sides = tsv ? part(line) : ExampleFile::Sides{line, line};
+  const ExampleFile::Sides sides = part(data.format, line);
   found.source = sides.source;
   found.target = sides.target;
-  tsv ? check_sides(data, found) : check_clean(data, found);
-  if (found.problem.empty()) found.hash = xxh64(line.data(), line.size());
+  if (data.format == CorpusFormat::kDictionary) {
+    check_entry(data, found);
+    return;
+  }
+  tsv ? check_sides(data, found.target, "source", "target", found) : check_clean(data, found);
+  if (found.problem.empty()) found.group = found.hash = xxh64(line.data(), line.size());
 }
 
 void read_pair(const DataSection& data, const LineCursor& source, const LineCursor& target,
@@ -81,11 +114,7 @@ void read_pair(const DataSection& data, const LineCursor& source, const LineCurs
                                found.target_tokens);
   }
   if (!found.problem.empty()) return;
-  Xxh64 hash;
-  hash.update(found.source.data(), found.source.size());
-  hash.update("\t", 1);
-  hash.update(found.target.data(), found.target.size());
-  found.hash = hash.digest();
+  found.group = found.hash = hash_of_pair(found.source, found.target);
 }
 
 [[noreturn]] void refuse_unequal(LineCursor& longer, const LineCursor& shorter) {
@@ -147,7 +176,7 @@ void ExampleFile::scan_pairs(const std::function<bool(const ScannedLine&)>& visi
 ExampleFile::Sides ExampleFile::at(std::uint64_t source_at, std::uint64_t target_at) const {
   const std::string_view line = line_at(target_, target_at);
   if (has_two_files()) return {line_at(*source_, source_at), line};
-  return data_.format == CorpusFormat::kTsv ? part(line) : Sides{line, line};
+  return part(data_.format, line);
 }
 
 void ExampleFile::walk(const LineIndex& index, const std::function<void(const Sides&)>& visit,

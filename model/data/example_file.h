@@ -23,11 +23,15 @@ struct ScannedLine {
   std::int64_t number = 0;      // 1-based
   std::uint64_t source_at = 0;  // offsets of the two sides' lines
   std::uint64_t target_at = 0;
-  std::string_view source;  // for "lines" the clean line, as is the target
+  std::string_view source;  // as Sides has them
   std::string_view target;
   std::int64_t target_tokens = 0;
-  std::uint64_t hash = 0;  // xxh64 of the line; of "parallel": source, tab, target
-  std::string problem;     // empty = usable; else what follows is its file, the rest is unset
+  // xxh64 of the line; of "parallel" and "dictionary": source, tab, target.
+  std::uint64_t hash = 0;
+  // Lines of one group are never parted: `hash`; of "dictionary" xxh64 of the word.
+  std::uint64_t group = 0;
+  bool comment = false;  // neither an example nor a fault; the rest is unset
+  std::string problem;   // empty = usable; else what follows is its file, the rest is unset
   std::string_view bad_file;
 };
 
@@ -42,6 +46,8 @@ class ExampleFile {
   void scan(const std::function<bool(const ScannedLine&)>& visit,
             const std::function<void()>& on_progress) const;
 
+  // What stands in the file. "lines": both are the clean line; "text": there is no source, and it
+  // is empty; "dictionary": the target is the symbols with the white space that is between them.
   struct Sides {
     std::string_view source;
     std::string_view target;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/base/base64.h"
 #include "model/base/error.h"
 #include "model/data/utf8.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::string_view kCharactersHead = "characters\n";
 constexpr std::string_view kWordsHead = "words\n";
+constexpr std::string_view kSubwordsHead = "subwords\n";
 constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -27,7 +29,7 @@ void each_token(std::string_view text, TokenKind kind, Take&& take) {
   std::size_t at = 0;
   while (at < text.size()) {
     std::size_t end = at;
-    if (kind == TokenKind::kCharacters) {
+    if (kind != TokenKind::kWords) {
       end += step(text, at);
     } else {
       while (end < text.size() && !is_space(text[end])) ++end;
@@ -68,11 +70,28 @@ std::string unescaped(std::string_view line) {
   return token;
 }
 
+// Of a text that begins with kSubwordsHead and ends in a newline.
+Vocabulary subwords_from_text(const std::string& text) {
+  std::string bytes;
+  const std::string_view line =
+      std::string_view(text).substr(kSubwordsHead.size(), text.size() - kSubwordsHead.size() - 1);
+  if (text.size() == kSubwordsHead.size() || !from_base64(line, bytes)) {
+    throw Error(ErrorKind::kCorrupt,
+                "vocabulary: its subword model is not base64; take another checkpoint");
+  }
+  try {
+    return Vocabulary(std::make_shared<const SubwordModel>(std::move(bytes)));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData) throw;
+    throw Error(ErrorKind::kCorrupt, std::string(error.what()) + "; take another checkpoint");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string_view> split_tokens(std::string_view text, TokenKind kind) {
   std::vector<std::string_view> tokens;
-  if (kind == TokenKind::kCharacters) tokens.reserve(text.size());
+  if (kind != TokenKind::kWords) tokens.reserve(text.size());
   each_token(text, kind, [&](std::string_view token) { tokens.push_back(token); });
   return tokens;
 }
@@ -85,6 +104,9 @@ std::int64_t count_tokens(std::string_view text, TokenKind kind) noexcept {
 
 Vocabulary::Vocabulary(TokenKind kind, std::vector<std::string> tokens)
     : kind_(kind), tokens_(std::move(tokens)) {
+  if (kind_ == TokenKind::kSubwords) {
+    throw Error(ErrorKind::kInternal, "vocabulary: subwords need a model and not a list");
+  }
   const auto refuse = [](std::size_t index, const char* why) {
     throw Error(ErrorKind::kData, "vocabulary: token " + std::to_string(index + 1) + " " + why);
   };
@@ -109,6 +131,9 @@ Vocabulary::Vocabulary(TokenKind kind, std::vector<std::string> tokens)
   }
 }
 
+Vocabulary::Vocabulary(std::shared_ptr<const SubwordModel> subwords)
+    : kind_(TokenKind::kSubwords), tokens_(subwords->pieces()), subwords_(std::move(subwords)) {}
+
 std::int32_t Vocabulary::id_of(std::string_view token) const {
   if (kind_ == TokenKind::kWords) {
     const auto found = by_word_.find(token);
@@ -121,6 +146,13 @@ std::int32_t Vocabulary::id_of(std::string_view token) const {
 
 std::vector<std::int32_t> Vocabulary::encode(std::string_view text) const {
   std::vector<std::int32_t> ids;
+  if (subwords_) {
+    ids = subwords_->encode(text);
+    for (std::int32_t& id : ids) {
+      id = id == SubwordModel::kUnknown ? kUnknownId : id + kFirstTokenId;
+    }
+    return ids;
+  }
   if (kind_ == TokenKind::kCharacters) ids.reserve(text.size());
   each_token(text, kind_, [&](std::string_view token) { ids.push_back(id_of(token)); });
   return ids;
@@ -128,16 +160,24 @@ std::vector<std::int32_t> Vocabulary::encode(std::string_view text) const {
 
 std::string Vocabulary::decode(const std::vector<std::int32_t>& ids) const {
   std::string text;
+  std::vector<std::int32_t> pieces;
   for (const std::int32_t id : ids) {
     if (id == kPadId || id == kBeginId || id == kEndId) continue;
+    if (subwords_) {
+      pieces.push_back(id < kFirstTokenId ? SubwordModel::kUnknown : id - kFirstTokenId);
+      continue;
+    }
     if (kind_ == TokenKind::kWords && !text.empty()) text += ' ';
     const bool known = id >= kFirstTokenId && id < size();
     text += known ? tokens_[static_cast<std::size_t>(id - kFirstTokenId)] : kReplacement;
   }
-  return text;
+  return subwords_ ? subwords_->decode(pieces) : text;
 }
 
 std::string to_text(const Vocabulary& vocabulary) {
+  if (const SubwordModel* const subwords = vocabulary.subwords()) {
+    return std::string(kSubwordsHead) + base64(subwords->bytes()) + '\n';
+  }
   std::string text(vocabulary.kind() == TokenKind::kWords ? kWordsHead : kCharactersHead);
   for (const std::string& token : vocabulary.tokens()) text += escaped(token) + '\n';
   return text;
@@ -145,15 +185,17 @@ std::string to_text(const Vocabulary& vocabulary) {
 
 Vocabulary vocabulary_from_text(const std::string& text) {
   const bool words = text.starts_with(kWordsHead);
-  if (!words && !text.starts_with(kCharactersHead)) {
+  const bool subwords = text.starts_with(kSubwordsHead);
+  if (!words && !subwords && !text.starts_with(kCharactersHead)) {
     throw Error(ErrorKind::kCorrupt,
-                "vocabulary: its first line is neither \"characters\" nor \"words\"; take another "
-                "checkpoint");
+                "vocabulary: its first line is neither \"characters\" nor \"words\" nor "
+                "\"subwords\"; take another checkpoint");
   }
   if (text.back() != '\n') {
     throw Error(ErrorKind::kCorrupt,
                 "vocabulary: its last line is cut off; take another checkpoint");
   }
+  if (subwords) return subwords_from_text(text);
   std::vector<std::string> tokens;
   std::size_t at = words ? kWordsHead.size() : kCharactersHead.size();
   while (at < text.size()) {

@@ -14,44 +14,57 @@ double share(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::int64_t distance(const std::vector<std::string_view>& a,
-                      const std::vector<std::string_view>& b) {
-  return static_cast<std::int64_t>(edit_distance(a, b));
-}
-
-// 1 - edits / characters, not below 0: an answer can need more edits than the target has letters.
-double accuracy(std::int64_t edits, std::int64_t characters) {
-  return characters == 0 ? 0.0 : std::max(0.0, 1.0 - share(edits, characters));
-}
-
 }  // namespace
 
-void ScoreSum::add(const std::string& source, const std::string& target,
+// To the nearest reference.
+ScoreSum::Distance ScoreSum::distance(const std::string& text,
+                                      std::span<const std::string> references, TokenKind kind) {
+  const std::vector<std::string_view> given = split_tokens(text, kind);
+  Distance nearest;
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    const std::vector<std::string_view> wanted = split_tokens(references[i], kind);
+    const bool same = text == references[i];
+    const auto edits = same ? 0 : static_cast<std::int64_t>(edit_distance(given, wanted));
+    if (i > 0 && edits >= nearest.edits) continue;
+    nearest = {edits, static_cast<std::int64_t>(wanted.size())};
+  }
+  return nearest;
+}
+
+void ScoreSum::add(const std::string& source, std::span<const std::string> references,
                    const std::string& output) {
-  const auto target_characters = split_tokens(target, TokenKind::kCharacters);
-  const bool right = output == target;
-  const bool corrupted = source != target;
+  const auto is_right = [references](const std::string& text) {
+    return std::find(references.begin(), references.end(), text) != references.end();
+  };
+  const bool right = is_right(output);
+  const bool corrupted = !is_right(source);
   ++examples_;
   exact_ += right ? 1 : 0;
   corrupted_ += corrupted ? 1 : 0;
   corrected_ += corrupted && right ? 1 : 0;
   copied_ += corrupted ? 0 : 1;
-  characters_ += static_cast<std::int64_t>(target_characters.size());
-  if (!right) edits_ += distance(split_tokens(output, TokenKind::kCharacters), target_characters);
-  if (corrupted) {
-    copy_edits_ += distance(split_tokens(source, TokenKind::kCharacters), target_characters);
-  }
+  characters_ += distance(output, references, TokenKind::kCharacters);
+  words_ += distance(output, references, TokenKind::kWords);
+  copy_characters_ += distance(source, references, TokenKind::kCharacters);
+  bleu_.add(references, output);
 }
 
 Scores ScoreSum::scores() const {
   Scores scores;
+  if (examples_ == 0) return scores;
   scores.examples = examples_;
   scores.exact = share(exact_, examples_);
-  scores.character_accuracy = accuracy(edits_, characters_);
   scores.corrupted = corrupted_;
   scores.correction = share(corrected_, corrupted_);
   scores.copy_exact = share(copied_, examples_);
-  scores.copy_character_accuracy = accuracy(copy_edits_, characters_);
+  scores.character_error_rate = share(characters_.edits, characters_.length);
+  scores.word_error_rate = share(words_.edits, words_.length);
+  // Not below 0: an answer can need more edits than the target has letters.
+  scores.character_accuracy = std::max(0.0, 1.0 - scores.character_error_rate);
+  scores.copy_character_accuracy =
+      std::max(0.0, 1.0 - share(copy_characters_.edits, copy_characters_.length));
+  scores.bleu = bleu_.score();
+  scores.bleu_signature = bleu_.signature();
   return scores;
 }
 

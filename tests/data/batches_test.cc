@@ -35,6 +35,35 @@ class Batches : public CorpusCase {
     return numbers;
   }
 
+  // Noisy words of 1 to 40 letters, and the plan of an epoch by tokens.
+  struct ByTokens {
+    std::unique_ptr<Corpus> corpus;
+    Vocabulary vocabulary;
+    BatchEncoding encoding() const { return {&vocabulary, &vocabulary, step_multiple}; }
+    BatchPlan plan(int tokens, int epoch = 1) const {
+      return BatchPlan(*corpus, 7, epoch, BatchSize{0, tokens}, encoding());
+    }
+    Batch batch(const BatchPlan& plan, std::int64_t k, int epoch = 1) const {
+      return load_batch(*corpus, plan, k, epoch, encoding());
+    }
+    int step_multiple = 1;
+  };
+  ByTokens by_tokens(int count, double per_character = 0) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      text +=
+          std::string(static_cast<std::size_t>(1 + i * 17 % 37), 'x') + std::to_string(i) + "\n";
+    }
+    DataSection data = one_file(CorpusFormat::kLines, write("t", text));
+    data.valid = write("v", "held out\n");
+    NoiseSection noise;
+    noise.max_edits = 5;
+    noise.per_character = per_character;
+    auto corpus = open(data, noise);
+    Vocabulary vocabulary = corpus->target_vocabulary();
+    return {std::move(corpus), std::move(vocabulary)};
+  }
+
   const Vocabulary letters_{TokenKind::kCharacters, {"a", "b", "c"}};
 };
 
@@ -189,6 +218,89 @@ TEST_F(Batches, NeverCutASourceThatNoiseMadeLonger) {
     }
     EXPECT_EQ(vocabulary.decode(ids), corpus->train(batch.examples[b], 1).source);
   }
+}
+
+// Counted with padding and noise, in every epoch, on every device.
+TEST_F(Batches, HoldAtMostSoManyTokens) {
+  for (const double per_character : {0.0, 0.3}) {
+    ByTokens words = by_tokens(700, per_character);
+    for (const int multiple : {1, 8}) {
+      words.step_multiple = multiple;
+      for (const int epoch : {1, 2}) {
+        const BatchPlan plan = words.plan(500, epoch);
+        for (std::int64_t k = 0; k < plan.size(); ++k) {
+          const Batch batch = words.batch(plan, k, epoch);
+          EXPECT_LE(batch.batch_size * (batch.source_steps + batch.target_steps), 500);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Batches, BySoManyTokensHoldEveryExampleExactlyOnceAndAreNearlyFull) {
+  const ByTokens words = by_tokens(5'000);
+  const BatchPlan plan = words.plan(1'000);
+  std::vector<std::int64_t> numbers = order(plan);
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<std::int64_t> all(5'000);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(numbers, all);
+  std::int64_t cells = 0;
+  for (std::int64_t k = 0; k < plan.size(); ++k) {
+    const Batch batch = words.batch(plan, k);
+    cells += batch.batch_size * (batch.source_steps + batch.target_steps);
+  }
+  EXPECT_GT(static_cast<double>(cells) / static_cast<double>(plan.size()), 900);
+}
+
+TEST_F(Batches, OfTooFewTokensHoldOneExampleEach) {
+  const ByTokens words = by_tokens(50);
+  const BatchPlan plan = words.plan(1);
+  EXPECT_EQ(plan.size(), 50);
+  for (std::int64_t k = 0; k < plan.size(); ++k) EXPECT_EQ(plan.examples(k).size(), 1u);
+}
+
+TEST_F(Batches, BySoManyTokensComeTheSameAfterAResumeAndDifferByEpoch) {
+  const ByTokens before = by_tokens(300);
+  const ByTokens after = by_tokens(300);
+  EXPECT_EQ(order(before.plan(200, 3)), order(after.plan(200, 3)));
+  EXPECT_NE(order(before.plan(200, 3)), order(before.plan(200, 4)));
+}
+
+TEST_F(Batches, BySoManyTokensGiveSignsOfLifeWhileTheyArePlanned) {
+  const ByTokens words = by_tokens(5'000);
+  int signs = 0;
+  const BatchPlan plan(*words.corpus, 7, 1, BatchSize{0, 100}, words.encoding(), [&] { ++signs; });
+  EXPECT_EQ(signs, 2);
+}
+
+TEST_F(Batches, AreCutWhereTheNextExampleWouldBeTooMuch) {
+  const std::vector<ExampleSteps> row = {{2, 2}, {2, 2}, {2, 3}, {9, 9}, {1, 1}};
+  const auto cut = [&](const BatchSize& size, int multiple = 1) {
+    return cut_into_batches(row, size, multiple);
+  };
+  EXPECT_THAT(cut({2, 0}), ElementsAre(2, 2, 1));
+  EXPECT_THAT(cut({0, 8}), ElementsAre(2, 1, 1, 1));
+  EXPECT_THAT(cut({0, 15}), ElementsAre(3, 1, 1));
+  EXPECT_THAT(cut({0, 14}), ElementsAre(2, 1, 1, 1));
+  EXPECT_THAT(cut({0, 1'000}), ElementsAre(5));
+  EXPECT_THAT(cut({0, 23}, 4), ElementsAre(2, 1, 1, 1));
+  EXPECT_THAT(cut({0, 24}, 4), ElementsAre(3, 1, 1));
+  EXPECT_THAT(cut_into_batches({}, {0, 24}, 4), IsEmpty());
+}
+
+TEST_F(Batches, OfALanguageModelHaveNoSources) {
+  const std::vector<Example> examples = {{"", "ab"}, {"", "c"}};
+  const Batch batch = make_batch(examples, BatchEncoding{nullptr, &letters_, 4});
+  EXPECT_EQ(batch.batch_size, 2);
+  EXPECT_EQ(batch.source_steps, 0);
+  EXPECT_THAT(batch.source, IsEmpty());
+  EXPECT_THAT(batch.source_lengths, IsEmpty());
+  EXPECT_EQ(batch.source_tokens(), 0);
+  EXPECT_EQ(batch.target_steps, 4);
+  EXPECT_THAT(batch.target_lengths, ElementsAre(3, 2));
+  EXPECT_EQ(steps_of(examples[0], {nullptr, &letters_, 4}), (ExampleSteps{0, 3}));
+  EXPECT_EQ(steps_of(examples[0], {&letters_, &letters_, 4}), (ExampleSteps{1, 3}));
 }
 
 }  // namespace

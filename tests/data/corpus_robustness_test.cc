@@ -32,7 +32,7 @@ class CorpusRobustness : public CorpusCase {
 
   DataSection random_settings() {
     DataSection data;
-    data.format = static_cast<CorpusFormat>(random_() % 3);
+    data.format = static_cast<CorpusFormat>(random_() % 5);
     data.source_tokens = static_cast<TokenKind>(random_() % 2);
     data.target_tokens = static_cast<TokenKind>(random_() % 2);
     data.bad_lines = random_() % 4 == 0 ? BadLines::kRefuse : BadLines::kSkip;
@@ -50,12 +50,17 @@ class CorpusRobustness : public CorpusCase {
     auto examples = all_train(corpus, 3);
     for (Example& example : all_valid(corpus)) examples.push_back(std::move(example));
     for (const Example& example : examples) {
-      EXPECT_FALSE(example.source.empty());
+      EXPECT_EQ(example.source.empty(), data.format == CorpusFormat::kText);
       EXPECT_EQ(scan_text(example.source).fault, TextFault::kNone);
       EXPECT_EQ(scan_text(example.target).fault, TextFault::kNone);
       EXPECT_GT(count_tokens(example.target, data.target_tokens), 0);
       EXPECT_LE(count_tokens(example.target, data.target_tokens), data.max_length);
     }
+    std::size_t references = 0;
+    for (std::int64_t i = 0; i < corpus.report().valid_examples; ++i) {
+      references += corpus.references(i).size();
+    }
+    EXPECT_GT(references, 0u);
     corpus.source_vocabulary();
     corpus.target_vocabulary();
   }
@@ -96,16 +101,19 @@ TEST_F(CorpusRobustness, DamagedTextNeverCrashes) {
 
 // The promise is gone when the file is edited under a running training; memory safety is not.
 TEST_F(CorpusRobustness, FileEditedInPlaceNeverCrashes) {
-  const std::string text = numbered(50, "source\ttarget ");
-  DataSection data = one_file(CorpusFormat::kTsv, write("a", text));
-  const auto corpus = open(data);
-  for (int round = 0; round < 200; ++round) {
-    std::string other(text.size(), '\0');
-    for (char& byte : other) byte = static_cast<char>(random_());
-    std::fstream(folder_ / "a", std::ios::in | std::ios::out | std::ios::binary) << other;
-    all_train(*corpus);
-    all_valid(*corpus);
-    corpus->target_vocabulary();
+  for (const CorpusFormat format : {CorpusFormat::kTsv, CorpusFormat::kDictionary}) {
+    std::string text;
+    for (int i = 0; i < 50; ++i) text += "source" + std::to_string(i) + "\ttarget\n";
+    const auto corpus = open(one_file(format, write("a", text), 0.9));
+    for (int round = 0; round < 100; ++round) {
+      std::string other(text.size(), '\0');
+      for (char& byte : other) byte = static_cast<char>(random_());
+      std::fstream(folder_ / "a", std::ios::in | std::ios::out | std::ios::binary) << other;
+      all_train(*corpus);
+      all_valid(*corpus);
+      for (std::int64_t i = 0; i < corpus->report().valid_examples; ++i) corpus->references(i);
+      corpus->target_vocabulary();
+    }
   }
 }
 
