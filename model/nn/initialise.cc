@@ -20,22 +20,26 @@ constexpr float kEmbeddingBound = 1.7320508f;
 // torch.nn.LSTM does not do it. Two-digit addition gets ahead by it in the first epochs.
 constexpr float kForgetBias = 1.0f;
 
-// How far from zero a tensor is drawn. LSTM: 1/sqrt(H), H of one direction, for weights and
-// biases alike (torch.nn.LSTM). Linear: 1/sqrt(fan in) (torch.nn.Linear); the output's bias has
-// the fan of its weight, which is why the width is passed on from entry to entry.
-float bound_of(const ParameterEntry& entry, std::int64_t fan_in) {
-  const std::string_view name = entry.name;
-  if (name.ends_with("embedding.weight")) return kEmbeddingBound;
-  if (name.find(".lstm.") != std::string_view::npos) {
-    const std::int64_t hidden = entry.shape[0] / 4;  // four gates
-    return 1.0f / std::sqrt(static_cast<float>(hidden));
-  }
-  return 1.0f / std::sqrt(static_cast<float>(fan_in));
+bool has(const ParameterEntry& entry, std::string_view part) {
+  return entry.name.find(part) != std::string::npos;
+}
+
+// How far from zero a tensor is drawn. LSTM and GRU: 1/sqrt(H), H of one direction, for weights and
+// biases alike (torch.nn.LSTM, torch.nn.GRU). Linear: 1/sqrt(fan in) (torch.nn.Linear); the
+// output's bias has the fan of `projection`, its weight. Tied, that weight is an embedding too, and
+// is drawn as a projection: logits of an embedding's size would begin far above ln V.
+float bound_of(const ParameterEntry& entry, const ParameterEntry& projection) {
+  const auto of_fan = [](std::int64_t fan) { return 1.0f / std::sqrt(static_cast<float>(fan)); };
+  if (has(entry, ".lstm.")) return of_fan(entry.shape[0] / gates_of(CellKind::kLstm));
+  if (has(entry, ".gru.")) return of_fan(entry.shape[0] / gates_of(CellKind::kGru));
+  if (has(entry, "output.") || entry.name == projection.name) return of_fan(projection.shape[1]);
+  if (has(entry, "embedding.")) return kEmbeddingBound;
+  return of_fan(entry.shape[1]);
 }
 
 // Gates lie in the order i f g o. One of the two biases is enough: they are added up.
 void open_forget_gate(const ParameterEntry& entry, std::span<float> values) {
-  if (entry.name.find(".lstm.bias_ih") == std::string::npos) return;
+  if (!has(entry, ".lstm.bias_ih")) return;
   const std::size_t hidden = entry.size / 4;
   for (float& value : values.subspan(hidden, hidden)) value += kForgetBias;
 }
@@ -45,11 +49,10 @@ void open_forget_gate(const ParameterEntry& entry, std::span<float> values) {
 void draw_parameters(const std::vector<ParameterEntry>& table, std::uint64_t seed,
                      std::span<float> row) {
   std::fill(row.begin(), row.end(), 0.0f);
-  std::int64_t fan_in = 1;
+  const ParameterEntry& projection = projection_of(table);
   for (std::size_t index = 0; index < table.size(); ++index) {
     const ParameterEntry& entry = table[index];
-    if (entry.shape.size() == 2) fan_in = entry.shape[1];
-    const float bound = bound_of(entry, fan_in);
+    const float bound = bound_of(entry, projection);
     RandomStream random(seed, RandomUse::kInit, index);
     const std::span<float> values = row.subspan(entry.offset, entry.size);
     for (float& value : values) value = bound * (2.0f * random.uniform() - 1.0f);

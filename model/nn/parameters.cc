@@ -1,5 +1,6 @@
 #include "model/nn/parameters.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "model/base/error.h"
@@ -32,14 +33,25 @@ void check_shape(const ModelShape& shape) {
   require(within(shape.embedding, 1, 65536), "model.embedding", shape.embedding, "1 to 65536");
   require(shape.dropout >= 0 && shape.dropout < 1, "model.dropout", shape.dropout,
           "at least 0 and below 1");
-  require(within(shape.source_words, 1, 1 << 24), "size of the source vocabulary",
+  const bool language = shape.kind == ModelKind::kLanguage;
+  require(language || within(shape.source_words, 1, 1 << 24), "size of the source vocabulary",
           shape.source_words, "1 to 16777216");
+  require(!language || shape.source_words == 0, "size of the source vocabulary", shape.source_words,
+          "0 in a language model, which has no source");
+  require(!language || !shape.bidirectional, "model.bidirectional", shape.bidirectional,
+          "false in a language model, which has no encoder");
+  require(!language || !shape.attention, "model.attention", shape.attention,
+          "off in a language model, which has no encoder to look at");
+  require(!shape.tied || shape.embedding == shape.hidden, "model.embedding", shape.embedding,
+          "equal to model.hidden when model.tied_embeddings = true, because one table is both");
   require(within(shape.target_words, 1, 1 << 24), "size of the target vocabulary",
           shape.target_words, "1 to 16777216");
 }
 
 class TableBuilder {
  public:
+  explicit TableBuilder(CellKind cell) : cell_(cell) {}
+
   void add(std::string name, std::vector<std::int64_t> shape) {
     std::size_t size = 1;
     for (const std::int64_t extent : shape) size *= static_cast<std::size_t>(extent);
@@ -49,13 +61,17 @@ class TableBuilder {
 
   void add_rnn(const std::string& side, int layers, int directions, std::int64_t input,
                std::int64_t hidden) {
+    const std::int64_t gates = gates_of(cell_) * hidden;
     for (int layer = 0; layer < layers; ++layer) {
       const std::int64_t width = layer == 0 ? input : directions * hidden;
       for (int direction = 0; direction < directions; ++direction) {
-        add(rnn_parameter(side, "weight_ih", layer, direction), {4 * hidden, width});
-        add(rnn_parameter(side, "weight_hh", layer, direction), {4 * hidden, hidden});
-        add(rnn_parameter(side, "bias_ih", layer, direction), {4 * hidden});
-        add(rnn_parameter(side, "bias_hh", layer, direction), {4 * hidden});
+        const auto name = [&](const char* kind) {
+          return rnn_parameter(side, cell_, kind, layer, direction);
+        };
+        add(name("weight_ih"), {gates, width});
+        add(name("weight_hh"), {gates, hidden});
+        add(name("bias_ih"), {gates});
+        add(name("bias_hh"), {gates});
       }
     }
   }
@@ -63,6 +79,7 @@ class TableBuilder {
   std::vector<ParameterEntry> take() { return std::move(table_); }
 
  private:
+  const CellKind cell_;
   std::vector<ParameterEntry> table_;
   std::size_t end_ = 0;
 };
@@ -73,16 +90,18 @@ std::vector<ParameterEntry> parameter_table(const ModelShape& shape) {
   check_shape(shape);
   const int directions = shape.directions();
   const std::int64_t hidden = shape.hidden;
-  TableBuilder table;
-  table.add("encoder.embedding.weight", {shape.source_words, shape.embedding});
-  table.add_rnn("encoder", shape.layers, directions, shape.embedding, hidden / directions);
+  TableBuilder table(shape.cell);
+  if (shape.kind == ModelKind::kSeq2seq) {
+    table.add("encoder.embedding.weight", {shape.source_words, shape.embedding});
+    table.add_rnn("encoder", shape.layers, directions, shape.embedding, hidden / directions);
+  }
   table.add("decoder.embedding.weight", {shape.target_words, shape.embedding});
   table.add_rnn("decoder", shape.layers, 1, shape.embedding, hidden);
   if (shape.attention) {
     table.add("attention.score.weight", {hidden, hidden});
     table.add("attention.combine.weight", {hidden, 2 * hidden});
   }
-  table.add("output.weight", {shape.target_words, hidden});
+  if (!shape.tied) table.add("output.weight", {shape.target_words, hidden});
   table.add("output.bias", {shape.target_words});
   return table.take();
 }
@@ -99,9 +118,19 @@ const ParameterEntry& entry_named(const std::vector<ParameterEntry>& table,
   throw Error(ErrorKind::kInternal, "the model has no parameter called " + name);
 }
 
-std::string rnn_parameter(const std::string& side, const char* kind, int layer, int direction) {
+const ParameterEntry& projection_of(const std::vector<ParameterEntry>& table) {
+  const bool tied = std::ranges::none_of(
+      table, [](const ParameterEntry& entry) { return entry.name == "output.weight"; });
+  return entry_named(table, tied ? "decoder.embedding.weight" : "output.weight");
+}
+
+std::string rnn_parameter(const std::string& side, CellKind cell, const char* kind, int layer,
+                          int direction) {
   std::string name = side;
-  name.append(".lstm.").append(kind).append("_l").append(std::to_string(layer));
+  name.append(cell == CellKind::kLstm ? ".lstm." : ".gru.")
+      .append(kind)
+      .append("_l")
+      .append(std::to_string(layer));
   if (direction == 1) name.append("_reverse");
   return name;
 }

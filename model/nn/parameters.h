@@ -3,7 +3,8 @@
 // Pure functions of the shape; safe on any thread. The order of the table is the order of the row,
 // of initialisation and of a checkpoint, and is the same on every device: never reorder it.
 // Names and shapes are those of torch.nn modules called encoder.embedding, encoder.lstm,
-// decoder.embedding, decoder.lstm, attention.score, attention.combine and output.
+// decoder.embedding, decoder.lstm, attention.score, attention.combine and output; a GRU's are
+// encoder.gru and decoder.gru.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,7 @@ struct ModelShape {
   int target_words = 0;  // Vt
   ModelKind kind = ModelKind::kSeq2seq;
   CellKind cell = CellKind::kLstm;
-  bool tied = false;  // output.weight is decoder.embedding.weight; needs embedding = hidden
+  bool tied = false;  // the output's weight is decoder.embedding.weight; needs embedding = hidden
   int directions() const { return bidirectional ? 2 : 1; }
 };
 
@@ -48,8 +49,13 @@ std::size_t row_size(const std::vector<ParameterEntry>& table);
 const ParameterEntry& entry_named(const std::vector<ParameterEntry>& table,
                                   const std::string& name);
 
-// A parameter of an LSTM: side is "encoder" or "decoder", kind "weight_ih", "weight_hh", "bias_ih"
-// or "bias_hh", direction 1 the reverse one. "encoder.lstm.weight_ih_l0_reverse".
-std::string rnn_parameter(const std::string& side, const char* kind, int layer, int direction);
+// The entry that holds the projection to the target's words: "output.weight", or tied the
+// decoder's embedding.
+const ParameterEntry& projection_of(const std::vector<ParameterEntry>& table);
+
+// A parameter of a recurrence: side is "encoder" or "decoder", kind "weight_ih", "weight_hh",
+// "bias_ih" or "bias_hh", direction 1 the reverse one. "encoder.lstm.weight_ih_l0_reverse".
+std::string rnn_parameter(const std::string& side, CellKind cell, const char* kind, int layer,
+                          int direction);
 
 }  // namespace traind

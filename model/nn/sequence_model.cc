@@ -15,7 +15,8 @@
 namespace traind {
 namespace {
 
-// What the encoder hands on: the memory, the last state, and what its backward pass needs.
+// What the encoder hands on: the memory, the last state, and what its backward pass needs. All null
+// in a language model, whose decoder begins from a zero state.
 struct Encoded {
   Tensor memory;   // [S,B,M]
   RnnState state;  // [L,B,M]
@@ -34,7 +35,7 @@ struct Answered {
 struct Pass {
   bool training = false;
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;
+  std::uint64_t draw = 0;
 };
 
 std::int64_t true_steps(const Sequences& sequences) {
@@ -46,7 +47,7 @@ std::int64_t true_steps(const Sequences& sequences) {
 }  // namespace
 
 struct SequenceModel::Impl {
-  Impl(Backend& device, const ModelShape& model_shape)
+  Impl(Backend& device, const ModelShape& model_shape, Optimizer optimizer)
       : backend(device),
         info(device.info()),
         shape(model_shape),
@@ -54,7 +55,7 @@ struct SequenceModel::Impl {
         parameters(device.allocate(row_size(table))),
         gradients(device.allocate(row_size(table))),
         first_moment(device.allocate(row_size(table))),
-        second_moment(device.allocate(row_size(table))),
+        second_moment(optimizer == Optimizer::kSgd ? nullptr : device.allocate(row_size(table))),
         loss_scale(info.loss_scale ? device.allocate(2) : nullptr),
         weights(view_weights(shape, table, parameters->tensor())),
         weight_gradients(view_weights(shape, table, gradients->tensor())),
@@ -67,13 +68,15 @@ struct SequenceModel::Impl {
   std::unique_ptr<Buffer> parameters;     // [P]
   std::unique_ptr<Buffer> gradients;      // [P]
   std::unique_ptr<Buffer> first_moment;   // [P]
-  std::unique_ptr<Buffer> second_moment;  // [P]
+  std::unique_ptr<Buffer> second_moment;  // [P]; null where the optimizer has none
   std::unique_ptr<Buffer> loss_scale;     // [2]; null where the device needs none
   const ModelWeights weights;
   ModelWeights weight_gradients;
   Workspace workspace;
 
   Tensor scale() const { return loss_scale ? loss_scale->tensor() : Tensor{}; }
+  Tensor second() const { return second_moment ? second_moment->tensor() : Tensor{}; }
+  bool language() const { return shape.kind == ModelKind::kLanguage; }
 
   // A place for one vector of the memory's width at every step of every sentence.
   Tensor sequence_at(Place place, const Sequences& like) {
@@ -84,7 +87,8 @@ struct SequenceModel::Impl {
   RnnState state_at(Place h, Place c, std::size_t batch) {
     const std::size_t floats =
         static_cast<std::size_t>(shape.layers) * batch * static_cast<std::size_t>(shape.hidden);
-    return {workspace.at(h, floats), workspace.at(c, floats)};
+    const bool has_c = shape.cell == CellKind::kLstm;
+    return {workspace.at(h, floats), has_c ? workspace.at(c, floats) : Tensor{}};
   }
 
   RnnForward pass_over(const Sequences& input, const Pass& pass, std::uint32_t site) const {
@@ -92,12 +96,13 @@ struct SequenceModel::Impl {
     call.input = input;
     call.training = pass.training;
     call.dropout = pass.training ? shape.dropout : 0;
-    call.mask = {pass.seed, pass.step, site};
+    call.mask = {pass.seed, pass.draw, site};
     return call;
   }
 
   Encoded encode(const Sequences& source, const Pass& pass) {
     Encoded encoded;
+    if (language()) return encoded;
     encoded.memory = sequence_at(Place::kMemory, source);
     encoded.state = state_at(Place::kStateH, Place::kStateC, source.lengths.size());
     RnnForward call = pass_over(source, pass, 0);
@@ -158,19 +163,55 @@ struct SequenceModel::Impl {
                                  {d_hidden, d_decoded, d_memory, &weight_gradients.attention},
                                  *answered.attention_tape);
     }
-    const RnnState d_state =
-        state_at(Place::kStateHGrad, Place::kStateCGrad, batch.source.lengths.size());
+    RnnState d_state;
+    if (!language()) {
+      d_state = state_at(Place::kStateHGrad, Place::kStateCGrad, batch.source.lengths.size());
+    }
     backend.rnn_backward(weights.decoder, {d_decoded, {}, d_state, &weight_gradients.decoder},
                          *answered.decoder_tape);
+    if (language()) return;
     backend.rnn_backward(weights.encoder, {d_memory, d_state, {}, &weight_gradients.encoder},
                          *encoded.tape);
   }
 
+  // The decoder's state after all but the last token of each prompt: the last is what decoding is
+  // fed first. Null = zero, where no prompt has more than that one.
+  RnnState state_before(const Sequences& prompt) {
+    if (std::ranges::all_of(prompt.lengths, [](std::int32_t length) { return length == 1; })) {
+      return {};
+    }
+    const std::size_t batch = prompt.lengths.size();
+    std::vector<std::int32_t> lengths(prompt.lengths.begin(), prompt.lengths.end());
+    for (std::int32_t& length : lengths) length = std::max(length - 1, 1);
+    const int steps = prompt.steps - 1;
+    const Sequences prefix{prompt.ids.first(static_cast<std::size_t>(steps) * batch), lengths,
+                           steps};
+    RnnForward call = pass_over(prefix, Pass{}, 0);
+    call.output = sequence_at(Place::kDecoded, prefix);
+    call.last = state_at(Place::kStateH, Place::kStateC, batch);
+    backend.rnn_forward(weights.decoder, call);
+    // A device takes no empty sequence, so it has read what those of one token begin with.
+    for (std::size_t b = 0; b < batch; ++b) {
+      if (prompt.lengths[b] == 1) clear_state(call.last, b, batch);
+    }
+    return call.last;
+  }
+
+  void clear_state(const RnnState& state, std::size_t sentence, std::size_t batch) {
+    const auto width = static_cast<std::size_t>(shape.hidden);
+    const std::vector<float> zero(width);
+    for (std::size_t l = 0; l < static_cast<std::size_t>(shape.layers); ++l) {
+      const std::size_t at = (l * batch + sentence) * width;
+      backend.write(state.h.part(at, width), zero);
+      if (state.c) backend.write(state.c.part(at, width), zero);
+    }
+  }
+
   void check(const SequencePair& batch) const {
-    check_sequences(batch.source, shape.source_words, "the source");
+    if (!language()) check_sequences(batch.source, shape.source_words, "the source");
     check_sequences(batch.target_in, shape.target_words, "the decoder's input");
     check_sequences(batch.target_out, shape.target_words, "the target");
-    const bool aligned = batch.source.batch() == batch.target_in.batch() &&
+    const bool aligned = (language() || batch.source.batch() == batch.target_in.batch()) &&
                          batch.target_in.steps == batch.target_out.steps &&
                          std::ranges::equal(batch.target_in.lengths, batch.target_out.lengths);
     if (!aligned) {
@@ -180,8 +221,8 @@ struct SequenceModel::Impl {
   }
 };
 
-SequenceModel::SequenceModel(Backend& backend, const ModelShape& shape)
-    : impl_(std::make_unique<Impl>(backend, shape)) {}
+SequenceModel::SequenceModel(Backend& backend, const ModelShape& shape, Optimizer optimizer)
+    : impl_(std::make_unique<Impl>(backend, shape, optimizer)) {}
 SequenceModel::~SequenceModel() = default;
 
 const ModelShape& SequenceModel::shape() const { return impl_->shape; }
@@ -193,6 +234,8 @@ std::int64_t SequenceModel::parameter_count() const {
   for (const ParameterEntry& entry : impl_->table) count += static_cast<std::int64_t>(entry.size);
   return count;
 }
+
+int SequenceModel::moments() const { return impl_->second_moment ? 2 : 1; }
 
 void SequenceModel::initialise(std::uint64_t seed) {
   std::vector<float> row(row_size(impl_->table));
@@ -222,7 +265,7 @@ void SequenceModel::update(const UpdateSettings& settings, std::int64_t step, fl
   call.parameters = impl_->parameters->tensor();
   call.gradients = impl_->gradients->tensor();
   call.first_moment = impl_->first_moment->tensor();
-  call.second_moment = impl_->second_moment->tensor();
+  call.second_moment = impl_->second();
   call.step = step;
   call.rate = rate;
   call.optimizer = settings.optimizer;
@@ -248,8 +291,19 @@ LossSum SequenceModel::evaluate(const SequencePair& batch) {
 
 std::vector<Decoded> SequenceModel::decode(const Question& question) {
   const Sequences& source = question.source;
-  check_sequences(source, impl_->shape.source_words, "the source");
-  const Encoded encoded = impl_->encode(source, Pass{});
+  const std::size_t batch = source.lengths.size();
+  std::vector<std::int32_t> begins(batch, question.begin);
+  Encoded encoded;
+  if (impl_->language()) {
+    check_sequences(source, impl_->shape.target_words, "the prompt");
+    encoded.state = impl_->state_before(source);
+    for (std::size_t b = 0; b < batch; ++b) {
+      begins[b] = source.ids[static_cast<std::size_t>(source.lengths[b] - 1) * batch + b];
+    }
+  } else {
+    check_sequences(source, impl_->shape.source_words, "the source");
+    encoded = impl_->encode(source, Pass{});
+  }
   DecodeCall call;
   call.decoder = &impl_->weights.decoder;
   call.initial = encoded.state;
@@ -260,7 +314,6 @@ std::vector<Decoded> SequenceModel::decode(const Question& question) {
     call.memory_steps = source.steps;
   }
   call.output = impl_->weights.output;
-  const std::vector<std::int32_t> begins(source.lengths.size(), question.begin);
   call.begin = begins;
   call.end = question.end;
   call.max_steps = question.max_steps;
@@ -272,21 +325,21 @@ void SequenceModel::save(std::span<float> weights, std::span<float> first_moment
                          std::span<float> second_moment) const {
   impl_->backend.read(impl_->parameters->tensor(), weights);
   impl_->backend.read(impl_->first_moment->tensor(), first_moment);
-  impl_->backend.read(impl_->second_moment->tensor(), second_moment);
+  if (impl_->second_moment) impl_->backend.read(impl_->second(), second_moment);
 }
 
 void SequenceModel::restore(std::span<const float> weights, std::span<const float> first_moment,
                             std::span<const float> second_moment) {
   impl_->backend.write(impl_->parameters->tensor(), weights);
   impl_->backend.write(impl_->first_moment->tensor(), first_moment);
-  impl_->backend.write(impl_->second_moment->tensor(), second_moment);
+  if (impl_->second_moment) impl_->backend.write(impl_->second(), second_moment);
   impl_->backend.write(impl_->gradients->tensor(), std::vector<float>(row_size(impl_->table)));
   if (impl_->loss_scale) restore_loss_scale(std::array{LossScale::kFirst, 0.0f});
 }
 
 std::unique_ptr<Snapshot> SequenceModel::snapshot() const {
-  std::vector<Tensor> rows = {impl_->parameters->tensor(), impl_->first_moment->tensor(),
-                              impl_->second_moment->tensor()};
+  std::vector<Tensor> rows = {impl_->parameters->tensor(), impl_->first_moment->tensor()};
+  if (impl_->second_moment) rows.push_back(impl_->second());
   if (impl_->loss_scale) rows.push_back(impl_->scale());
   return impl_->backend.snapshot(rows);
 }

@@ -28,7 +28,7 @@ namespace traind {
 
 // Source and target of one batch, in host memory that must live until the call returns.
 struct SequencePair {
-  Sequences source;
+  Sequences source;      // a language model does not look at it
   Sequences target_in;   // begin mark, then the target
   Sequences target_out;  // the target, then the end mark; same lengths
 };
@@ -52,37 +52,41 @@ struct TrainingPass {
   float smoothing = 0;      // as LossCall's
 };
 
-// What is asked of decode(). A language model goes on from `source`, whose first id is the begin
-// mark; its answers do not repeat it.
+// What is asked of decode(). A language model goes on from `source`, the target's tokens so far
+// with the begin mark first; its answers do not repeat them.
 struct Question {
   Sequences source;
-  std::int32_t begin = 0;  // marks of the target's vocabulary
+  std::int32_t begin = 0;  // marks of the target's vocabulary; a language model needs no begin
   std::int32_t end = 0;
-  int max_steps = 0;
+  int max_steps = 0;  // further tokens, the end mark counted
   Search search = {};
 };
 
 class SequenceModel {
  public:
-  // Parameters are zero until initialise() or restore(). The backend must outlive the model.
+  // Parameters are zero until initialise() or restore(). The backend must outlive the model. The
+  // optimizer, which update() must be called with, decides how many moments are kept.
   // Throws Error(kConfig) on an impossible shape, Error(kDevice) when it does not fit the device.
-  SequenceModel(Backend& backend, const ModelShape& shape);
+  SequenceModel(Backend& backend, const ModelShape& shape, Optimizer optimizer = Optimizer::kAdam);
   ~SequenceModel();
 
   const ModelShape& shape() const;
   const DeviceInfo& device() const;
   const std::vector<ParameterEntry>& parameters() const;
   std::int64_t parameter_count() const;  // without padding
+  int moments() const;                   // rows of them: 1 with kSgd, else 2
 
   // Drawn from (seed, tensor) by the rules in initialise.cc; moments and gradients to zero.
   void initialise(std::uint64_t seed);
 
-  // Adds the gradient of the mean loss a target token. Like evaluate() and decode(), throws
-  // Error(kInternal) on a batch with a wrong length or id.
+  // Adds the gradient of the mean loss a target token, the mean being over all batches of the
+  // update. Like evaluate() and decode(), throws Error(kInternal) on a batch with a wrong length or
+  // id.
   void forward_backward(const SequencePair& batch, const TrainingPass& pass);
   // Clip, update, zero the gradients. `step` is 1 for the first update.
   void update(const UpdateSettings& settings, std::int64_t step, float rate);
-  // Of the oldest update() not yet asked about; waits. Its loss is the sum, not the mean.
+  // Of the oldest update() not yet asked about; waits. Its loss is the sum over all batches of the
+  // update, not the mean.
   StepResult take_result();
 
   // Without dropout and gradients.
@@ -91,13 +95,14 @@ class SequenceModel {
   std::vector<Decoded> decode(const Question& question);
 
   // Rows in and out, each row_size() floats; waits. What save() gives, restore() takes; gradients
-  // are zero after it, and the loss scale is at its beginning.
+  // are zero after it, and the loss scale is at its beginning. With one moment the second row is
+  // left alone and may be empty.
   void save(std::span<float> weights, std::span<float> first_moment,
             std::span<float> second_moment) const;
   void restore(std::span<const float> weights, std::span<const float> first_moment,
                std::span<const float> second_moment);
-  // The three rows and, where device().loss_scale, its state, one after the other, as they are
-  // now; does not wait. Must not outlive the model.
+  // The weights, moments() rows and, where device().loss_scale, its state, one after the other, as
+  // they are now; does not wait. Must not outlive the model.
   std::unique_ptr<Snapshot> snapshot() const;
   // State of the loss scaling, [2] as in LossCall; only where device().loss_scale. Waits.
   void save_loss_scale(std::span<float> scale) const;

@@ -15,19 +15,20 @@ struct RowView {
   }
 };
 
-RnnStack view_stack(const RowView& view, const std::string& side, int layers, int directions,
-                    int input, int hidden, int words) {
+RnnStack view_stack(const RowView& view, const ModelShape& shape, const std::string& side,
+                    int directions, int words) {
   RnnStack stack;
-  stack.layers = layers;
+  stack.cell = shape.cell;
+  stack.layers = shape.layers;
   stack.directions = directions;
-  stack.input = input;
-  stack.hidden = hidden;
+  stack.input = shape.embedding;
+  stack.hidden = shape.hidden / directions;
   stack.words = words;
   stack.embedding = view(side + ".embedding.weight");
-  for (int layer = 0; layer < layers; ++layer) {
+  for (int layer = 0; layer < shape.layers; ++layer) {
     for (int direction = 0; direction < directions; ++direction) {
       const auto part = [&](const char* kind) {
-        return view(rnn_parameter(side, kind, layer, direction));
+        return view(rnn_parameter(side, shape.cell, kind, layer, direction));
       };
       stack.cells.push_back(
           {part("weight_ih"), part("weight_hh"), part("bias_ih"), part("bias_hh")});
@@ -41,16 +42,15 @@ RnnStack view_stack(const RowView& view, const std::string& side, int layers, in
 ModelWeights view_weights(const ModelShape& shape, const std::vector<ParameterEntry>& table,
                           Tensor row) {
   const RowView view{table, row};
-  const int directions = shape.directions();
   ModelWeights weights;
-  weights.encoder = view_stack(view, "encoder", shape.layers, directions, shape.embedding,
-                               shape.hidden / directions, shape.source_words);
-  weights.decoder = view_stack(view, "decoder", shape.layers, 1, shape.embedding, shape.hidden,
-                               shape.target_words);
+  if (shape.kind == ModelKind::kSeq2seq) {
+    weights.encoder = view_stack(view, shape, "encoder", shape.directions(), shape.source_words);
+  }
+  weights.decoder = view_stack(view, shape, "decoder", 1, shape.target_words);
   if (shape.attention) {
     weights.attention = {view("attention.score.weight"), view("attention.combine.weight")};
   }
-  weights.output = {view("output.weight"), view("output.bias")};
+  weights.output = {view(projection_of(table).name), view("output.bias")};
   return weights;
 }
 

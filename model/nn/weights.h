@@ -12,7 +12,7 @@
 namespace traind {
 
 struct ModelWeights {
-  RnnStack encoder;
+  RnnStack encoder;  // without cells in a language model
   RnnStack decoder;
   AttentionWeights attention;  // null without attention
   OutputWeights output;

@@ -19,25 +19,60 @@ struct ModelCase {
   bool bidirectional = false;
   bool attention = false;
   float dropout = 0;
+  ModelKind kind = ModelKind::kSeq2seq;
+  CellKind cell = CellKind::kLstm;
+  bool tied = false;
 
-  ModelShape shape() const { return {layers, 6, 5, bidirectional, attention, dropout, 7, 8}; }
+  ModelShape shape() const { return sized({.hidden = 6, .embedding = 5}, 7, 8); }
+  // Of another size, which `size` gives.
+  ModelShape sized(ModelShape size, int source_words, int target_words) const {
+    size.layers = layers;
+    if (tied) size.embedding = size.hidden;
+    size.bidirectional = bidirectional;
+    size.attention = attention;
+    size.dropout = dropout;
+    size.source_words = kind == ModelKind::kLanguage ? 0 : source_words;
+    size.target_words = target_words;
+    size.kind = kind;
+    size.cell = cell;
+    size.tied = tied;
+    return size;
+  }
 };
 
 inline std::string name_of(const ModelCase& model) {
-  return std::to_string(model.layers) + "Layers" + (model.bidirectional ? "Bidirectional" : "") +
-         (model.attention ? "Attention" : "") + (model.dropout > 0 ? "Dropout" : "");
+  return std::string(model.kind == ModelKind::kLanguage ? "Language" : "") +
+         (model.cell == CellKind::kGru ? "Gru" : "") + std::to_string(model.layers) + "Layers" +
+         (model.bidirectional ? "Bidirectional" : "") + (model.attention ? "Attention" : "") +
+         (model.tied ? "Tied" : "") + (model.dropout > 0 ? "Dropout" : "");
 }
 
 inline void PrintTo(const ModelCase& model, std::ostream* out) { *out << name_of(model); }
 
-// 1 to 3 layers, with and without the second direction, attention and dropout. One layer has
-// nothing that dropout could stand between.
+// 1 to 3 layers, with and without the second direction, attention and dropout; one layer has
+// nothing that dropout could stand between. Then the other cell, the language model, and one table
+// for both ends of the decoder, each alone and together.
 inline std::vector<ModelCase> all_model_cases() {
-  std::vector<ModelCase> cases;
+  constexpr auto kSeq2seq = ModelKind::kSeq2seq;
+  constexpr auto kLanguage = ModelKind::kLanguage;
+  constexpr auto kLstm = CellKind::kLstm;
+  constexpr auto kGru = CellKind::kGru;
+  std::vector<ModelCase> cases = {{1, false, false, 0, kSeq2seq, kGru, false},
+                                  {2, true, true, 0.4f, kSeq2seq, kGru, false},
+                                  {3, false, true, 0, kSeq2seq, kGru, false},
+                                  {1, false, false, 0, kSeq2seq, kLstm, true},
+                                  {2, true, true, 0.4f, kSeq2seq, kLstm, true},
+                                  {2, true, true, 0, kSeq2seq, kGru, true},
+                                  {1, false, false, 0, kLanguage, kLstm, false},
+                                  {2, false, false, 0.4f, kLanguage, kLstm, false},
+                                  {2, false, false, 0, kLanguage, kLstm, true},
+                                  {3, false, false, 0, kLanguage, kGru, false},
+                                  {2, false, false, 0.4f, kLanguage, kGru, true},
+                                  {1, false, false, 0, kLanguage, kGru, true}};
   for (int layers = 1; layers <= 3; ++layers) {
     for (const bool bidirectional : {false, true}) {
       for (const bool attention : {false, true}) {
-        cases.push_back({layers, bidirectional, attention, 0});
+        cases.push_back({layers, bidirectional, attention});
         if (layers > 1) cases.push_back({layers, bidirectional, attention, 0.4f});
       }
     }

@@ -128,6 +128,47 @@ TEST_P(ModelState, GradientsOfTwoBatchesAddUp) {
   }
 }
 
+// The sentences [begin, end) of a batch, in a frame as wide.
+ToyBatch part_of(const ToyBatch& batch, std::size_t begin, std::size_t end) {
+  const std::size_t sentences = batch.target_lengths.size();
+  const auto cut = [&](const std::vector<std::int32_t>& ids) {
+    std::vector<std::int32_t> part;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i % sentences >= begin && i % sentences < end) part.push_back(ids[i]);
+    }
+    return part;
+  };
+  return {batch.source_steps,        batch.target_steps,   cut(batch.source),
+          cut(batch.source_lengths), cut(batch.target_in), cut(batch.target_out),
+          cut(batch.target_lengths)};
+}
+
+TEST_P(ModelState, TwoHalfBatchesMakeTheUpdateOfAWholeOne) {
+  if (GetParam().dropout > 0) return;  // its masks belong to places in the batch
+  constexpr float kSmoothing = 0.1f;
+  const auto update = [&](const std::vector<ToyBatch>& batches) {
+    fill(model_, row_);
+    for (const ToyBatch& batch : batches) {
+      model_.forward_backward(batch.pair(), {1, 1, batch_.target_tokens(), kSmoothing});
+    }
+    model_.update({}, 1, 0.01f);
+    return model_.take_result();
+  };
+  const StepResult whole = update({batch_});
+  const Saved after = saved(model_);
+  const StepResult halves = update({part_of(batch_, 0, 2), part_of(batch_, 2, 4)});
+  EXPECT_EQ(halves.loss.tokens, whole.loss.tokens);
+  EXPECT_EQ(halves.loss.correct, whole.loss.correct);
+  EXPECT_NEAR(halves.loss.loss, whole.loss.loss, 1e-5);
+  EXPECT_NEAR(halves.gradient_norm, whole.gradient_norm, 1e-5 * whole.gradient_norm);
+  // The first moment is a tenth of the gradient. Weights would not do: Adam's first step makes a
+  // gradient of next to nothing as large as any other.
+  const Saved accumulated = saved(model_);
+  for (std::size_t i = 0; i < after.first.size(); ++i) {
+    EXPECT_NEAR(accumulated.first[i], after.first[i], 1e-7) << "float " << i;
+  }
+}
+
 TEST_P(ModelState, SavedAndRestoredItTrainsOnToTheSameBits) {
   train(model_, 1, 3);
   const Saved middle = saved(model_);
@@ -178,6 +219,33 @@ TEST_P(ModelState, AllocatesNothingAfterTheLargestBatch) {
   pass({2, 8, 3});
   pass({6, 8, 7});
   EXPECT_EQ(counting.allocations(), before);
+}
+
+TEST_P(ModelState, OfSgdHasOneRowOfMoments) {
+  const auto train_sgd = [](SequenceModel& model, int from, int to) {
+    for (int step = from; step <= to; ++step) {
+      const auto seed = static_cast<std::uint64_t>(step);
+      model.forward_backward(toy_batch(GetParam().shape(), {}, seed).pair(), {1, seed});
+      model.update({.optimizer = Optimizer::kSgd, .momentum = 0.9f}, step, 0.1f);
+      model.take_result();
+    }
+  };
+  const std::size_t size = row_.size();
+  SequenceModel model(*backend_, GetParam().shape(), Optimizer::kSgd);
+  ASSERT_EQ(model.moments(), 1);
+  EXPECT_EQ(model_.moments(), 2);
+  model.restore(row_, std::vector<float>(size), {});
+  train_sgd(model, 1, 2);
+  EXPECT_EQ(model.snapshot()->wait().size(), 2 * size);
+  Saved middle{std::vector<float>(size), std::vector<float>(size), {}};
+  model.save(middle.weights, middle.first, middle.second);
+  EXPECT_NE(middle.weights, row_);
+  EXPECT_NE(middle.first, std::vector<float>(size));
+  train_sgd(model, 3, 4);
+  SequenceModel resumed(*backend_, GetParam().shape(), Optimizer::kSgd);
+  resumed.restore(middle.weights, middle.first, {});
+  train_sgd(resumed, 3, 4);
+  EXPECT_EQ(weights_of(resumed), weights_of(model));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryKind, ModelState, testing::ValuesIn(all_model_cases()),

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,12 @@ std::vector<std::string> described(const ModelShape& shape) {
     lines.push_back(line);
   }
   return lines;
+}
+
+ModelShape language_shape(int embedding) {
+  ModelShape shape{1, 8, embedding, false, false, 0, 0, 13};
+  shape.kind = ModelKind::kLanguage;
+  return shape;
 }
 
 ModelShape full_shape() { return {2, 8, 5, true, true, 0.1f, 11, 13}; }
@@ -64,6 +72,36 @@ TEST(Parameters, OfAPlainModelLeaveOutReverseAndAttention) {
                           "output.weight 13 8", "output.bias 13"));
 }
 
+TEST(Parameters, OfAGruAreThoseOfTorchsGru) {
+  ModelShape shape{1, 8, 5, false, false, 0, 11, 13};
+  shape.cell = CellKind::kGru;
+  EXPECT_THAT(described(shape),
+              ElementsAre("encoder.embedding.weight 11 5", "encoder.gru.weight_ih_l0 24 5",
+                          "encoder.gru.weight_hh_l0 24 8", "encoder.gru.bias_ih_l0 24",
+                          "encoder.gru.bias_hh_l0 24", "decoder.embedding.weight 13 5",
+                          "decoder.gru.weight_ih_l0 24 5", "decoder.gru.weight_hh_l0 24 8",
+                          "decoder.gru.bias_ih_l0 24", "decoder.gru.bias_hh_l0 24",
+                          "output.weight 13 8", "output.bias 13"));
+}
+
+TEST(Parameters, OfALanguageModelAreTheDecoderAndTheOutput) {
+  EXPECT_THAT(described(language_shape(5)),
+              ElementsAre("decoder.embedding.weight 13 5", "decoder.lstm.weight_ih_l0 32 5",
+                          "decoder.lstm.weight_hh_l0 32 8", "decoder.lstm.bias_ih_l0 32",
+                          "decoder.lstm.bias_hh_l0 32", "output.weight 13 8", "output.bias 13"));
+}
+
+TEST(Parameters, TiedHaveOneTableForBothEndsOfTheDecoder) {
+  ModelShape shape = language_shape(8);
+  const std::vector<std::string> apart = described(shape);
+  EXPECT_EQ(projection_of(parameter_table(shape)).name, "output.weight");
+  shape.tied = true;
+  std::vector<std::string> tied = described(shape);
+  EXPECT_EQ(projection_of(parameter_table(shape)).name, "decoder.embedding.weight");
+  tied.insert(tied.end() - 1, "output.weight 13 8");
+  EXPECT_EQ(tied, apart);
+}
+
 TEST(Parameters, FollowOneAnotherOnCacheLines) {
   const std::vector<ParameterEntry> table = parameter_table(full_shape());
   std::size_t end = 0;
@@ -82,6 +120,11 @@ struct ImpossibleShape {
   const char* reason;
 };
 
+ModelShape changed(ModelShape shape, const std::function<void(ModelShape&)>& change) {
+  change(shape);
+  return shape;
+}
+
 TEST(Parameters, OfAnImpossibleShapeAreRefusedWithTheReason) {
   const std::vector<ImpossibleShape> impossible = {
       {{0, 8, 5, false, false, 0, 11, 13}, "model.layers = 0 makes no model; it must be 1 to 256"},
@@ -93,6 +136,14 @@ TEST(Parameters, OfAnImpossibleShapeAreRefusedWithTheReason) {
       {{1, 8, 5, false, false, NAN, 11, 13}, "model.dropout = nan"},
       {{1, 8, 5, false, false, 0, 0, 13}, "source vocabulary = 0"},
       {{1, 8, 5, false, false, 0, 11, 0}, "target vocabulary = 0"},
+      {changed(language_shape(5), [](ModelShape& shape) { shape.source_words = 7; }),
+       "source vocabulary = 7 makes no model; it must be 0 in a language model"},
+      {changed(language_shape(5), [](ModelShape& shape) { shape.bidirectional = true; }),
+       "model.bidirectional = 1 makes no model; it must be false in a language model"},
+      {changed(language_shape(5), [](ModelShape& shape) { shape.attention = true; }),
+       "model.attention = 1 makes no model; it must be off in a language model"},
+      {changed(full_shape(), [](ModelShape& shape) { shape.tied = true; }),
+       "model.embedding = 5 makes no model; it must be equal to model.hidden"},
   };
   for (const ImpossibleShape& of : impossible) {
     try {
@@ -128,18 +179,24 @@ TEST(Parameters, StartWithTheForgetGateOpen) {
   }
 }
 
-TEST(Parameters, StartWithinTheirBounds) {
-  const std::vector<ParameterEntry> table = parameter_table({2, 64, 48, true, true, 0, 50, 60});
+// The largest number that each parameter starts with.
+std::map<std::string, float> first_bounds(const ModelShape& shape) {
+  const std::vector<ParameterEntry> table = parameter_table(shape);
   std::vector<float> row(row_size(table));
   draw_parameters(table, 1, row);
-  const auto largest = [&](const std::string& name) {
-    const ParameterEntry& entry = entry_named(table, name);
-    float value = 0;
+  std::map<std::string, float> bounds;
+  for (const ParameterEntry& entry : table) {
+    float& bound = bounds[entry.name];
     for (std::size_t i = 0; i < entry.size; ++i) {
-      value = std::max(value, std::abs(row[entry.offset + i]));
+      bound = std::max(bound, std::abs(row[entry.offset + i]));
     }
-    return value;
-  };
+  }
+  return bounds;
+}
+
+TEST(Parameters, StartWithinTheirBounds) {
+  const std::map<std::string, float> bounds = first_bounds({2, 64, 48, true, true, 0, 50, 60});
+  const auto largest = [&](const std::string& name) { return bounds.at(name); };
   // The largest of n uniform numbers lies within a few n-ths of the bound.
   EXPECT_NEAR(largest("encoder.lstm.weight_hh_l0"), 1 / std::sqrt(32.0), 1e-3);
   EXPECT_NEAR(largest("encoder.lstm.weight_ih_l1_reverse"), 1 / std::sqrt(32.0), 1e-3);
@@ -151,6 +208,24 @@ TEST(Parameters, StartWithinTheirBounds) {
   EXPECT_NEAR(largest("decoder.lstm.bias_hh_l1"), 1 / std::sqrt(64.0), 1e-2);
   EXPECT_NEAR(largest("decoder.lstm.bias_ih_l1"), 1 + 1 / std::sqrt(64.0), 1e-2);
   EXPECT_NEAR(largest("encoder.embedding.weight"), std::sqrt(3.0), 1e-2);
+}
+
+TEST(Parameters, OfAGruStartWithinTheBoundOfItsWidth) {
+  ModelShape shape{2, 64, 48, true, false, 0, 50, 60};
+  shape.cell = CellKind::kGru;
+  const std::map<std::string, float> bounds = first_bounds(shape);
+  EXPECT_NEAR(bounds.at("encoder.gru.weight_hh_l1_reverse"), 1 / std::sqrt(32.0), 1e-3);
+  EXPECT_NEAR(bounds.at("decoder.gru.weight_ih_l0"), 1 / std::sqrt(64.0), 1e-3);
+  EXPECT_NEAR(bounds.at("decoder.gru.bias_ih_l0"), 1 / std::sqrt(64.0), 1e-2);
+}
+
+TEST(Parameters, TiedStartAsAProjection) {
+  ModelShape shape{1, 64, 64, false, true, 0, 50, 60};
+  shape.tied = true;
+  const std::map<std::string, float> bounds = first_bounds(shape);
+  EXPECT_NEAR(bounds.at("encoder.embedding.weight"), std::sqrt(3.0), 1e-2);
+  EXPECT_NEAR(bounds.at("decoder.embedding.weight"), 1 / std::sqrt(64.0), 1e-3);
+  EXPECT_NEAR(bounds.at("output.bias"), 1 / std::sqrt(64.0), 1e-2);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 namespace traind {
 namespace {
@@ -52,17 +53,28 @@ ReferenceModel::Vector ReferenceModel::multiply(const std::string& name, std::si
   return y;
 }
 
-// The equations of torch.nn.LSTM's documentation; gates lie in the order i f g o.
-void ReferenceModel::cell(const std::string& module, const std::string& suffix, const Vector& x,
+void ReferenceModel::cell(const std::string& side, const std::string& suffix, const Vector& x,
                           Vector& h, Vector& c) const {
-  const std::size_t width = h.size();
-  const Vector from_x = multiply(module + ".weight_ih" + suffix, 4 * width, x);
-  const Vector from_h = multiply(module + ".weight_hh" + suffix, 4 * width, h);
+  const bool lstm = shape_.cell == CellKind::kLstm;
+  const std::string module = side + (lstm ? ".lstm" : ".gru");
+  const std::size_t gates = (lstm ? 4 : 3) * h.size();
+  Vector from_x = multiply(module + ".weight_ih" + suffix, gates, x);
+  Vector from_h = multiply(module + ".weight_hh" + suffix, gates, h);
   const double* bias_ih = values(module + ".bias_ih" + suffix);
   const double* bias_hh = values(module + ".bias_hh" + suffix);
+  for (std::size_t k = 0; k < gates; ++k) {
+    from_x[k] += bias_ih[k];
+    from_h[k] += bias_hh[k];
+  }
+  lstm ? lstm_cell(from_x, from_h, h, c) : gru_cell(from_x, from_h, h);
+}
+
+// The equations of torch.nn.LSTM's documentation; gates lie in the order i f g o.
+void ReferenceModel::lstm_cell(const Vector& from_x, const Vector& from_h, Vector& h,
+                               Vector& c) const {
+  const std::size_t width = h.size();
   const auto gate = [&](std::size_t which, std::size_t j) {
-    const std::size_t k = which * width + j;
-    return from_x[k] + from_h[k] + bias_ih[k] + bias_hh[k];
+    return from_x[which * width + j] + from_h[which * width + j];
   };
   for (std::size_t j = 0; j < width; ++j) {
     c[j] = sigmoid(gate(1, j)) * c[j] + sigmoid(gate(0, j)) * std::tanh(gate(2, j));
@@ -70,9 +82,20 @@ void ReferenceModel::cell(const std::string& module, const std::string& suffix, 
   }
 }
 
-ReferenceModel::Steps ReferenceModel::lstm(const std::string& side, int directions,
-                                           const std::vector<std::int32_t>& ids, States& states,
-                                           const Sentence& sentence) const {
+// Of torch.nn.GRU's; gates lie in the order r z n.
+void ReferenceModel::gru_cell(const Vector& from_x, const Vector& from_h, Vector& h) const {
+  const std::size_t width = h.size();
+  for (std::size_t j = 0; j < width; ++j) {
+    const double r = sigmoid(from_x[j] + from_h[j]);
+    const double z = sigmoid(from_x[width + j] + from_h[width + j]);
+    const double n = std::tanh(from_x[2 * width + j] + r * from_h[2 * width + j]);
+    h[j] = (1 - z) * n + z * h[j];
+  }
+}
+
+ReferenceModel::Steps ReferenceModel::recur(const std::string& side, int directions,
+                                            const std::vector<std::int32_t>& ids, States& states,
+                                            const Sentence& sentence) const {
   const auto embedding = static_cast<std::size_t>(shape_.embedding);
   const auto memory = static_cast<std::size_t>(shape_.hidden);
   const std::size_t width = memory / static_cast<std::size_t>(directions);
@@ -94,7 +117,7 @@ ReferenceModel::Steps ReferenceModel::lstm(const std::string& side, int directio
       const std::string suffix = "_l" + std::to_string(layer) + (direction == 0 ? "" : "_reverse");
       for (std::size_t i = 0; i < x.size(); ++i) {
         const std::size_t t = direction == 0 ? i : x.size() - 1 - i;
-        cell(side + ".lstm", suffix, x[t], h, c);
+        cell(side, suffix, x[t], h, c);
         std::copy(h.begin(), h.end(), y[t].begin() + begin);
       }
       std::copy(h.begin(), h.end(), states.h[l].begin() + begin);
@@ -143,13 +166,17 @@ ReferenceModel::Steps ReferenceModel::logits(const std::vector<std::int32_t>& so
   const Steps zero(static_cast<std::size_t>(shape_.layers),
                    Vector(static_cast<std::size_t>(shape_.hidden)));
   States states{zero, zero};
-  const Steps memory = lstm("encoder", shape_.bidirectional ? 2 : 1, source, states, sentence);
+  Steps memory;
+  if (shape_.kind == ModelKind::kSeq2seq) {
+    memory = recur("encoder", shape_.bidirectional ? 2 : 1, source, states, sentence);
+  }
   Sentence decoder = sentence;
   if (decoder.dropout) decoder.dropout->site += static_cast<std::uint32_t>(shape_.layers);
-  Steps hidden = lstm("decoder", 1, input, states, decoder);
+  Steps hidden = recur("decoder", 1, input, states, decoder);
   Steps result;
   for (const Vector& h : hidden) {
-    Vector row = multiply("output.weight", static_cast<std::size_t>(shape_.target_words),
+    Vector row = multiply(shape_.tied ? "decoder.embedding.weight" : "output.weight",
+                          static_cast<std::size_t>(shape_.target_words),
                           shape_.attention ? attend(h, memory) : h);
     const double* bias = values("output.bias");
     for (std::size_t v = 0; v < row.size(); ++v) row[v] += bias[v];
@@ -158,19 +185,39 @@ ReferenceModel::Steps ReferenceModel::logits(const std::vector<std::int32_t>& so
   return result;
 }
 
-LossSum ReferenceModel::loss(const SequencePair& batch, std::optional<DropoutKey> dropout) const {
-  LossSum sum;
-  for (int b = 0; b < batch.source.batch(); ++b) {
+void ReferenceModel::visit(const SequencePair& batch, std::optional<DropoutKey> dropout,
+                           const std::function<void(const Vector&, std::size_t)>& step) const {
+  const bool language = shape_.kind == ModelKind::kLanguage;
+  for (int b = 0; b < batch.target_out.batch(); ++b) {
     const std::vector<std::int32_t> wanted = sentence_of(batch.target_out, b);
-    const Steps rows = logits(sentence_of(batch.source, b), sentence_of(batch.target_in, b),
-                              {b, batch.source.batch(), dropout});
+    const std::vector<std::int32_t> source =
+        language ? std::vector<std::int32_t>() : sentence_of(batch.source, b);
+    const Steps rows =
+        logits(source, sentence_of(batch.target_in, b), {b, batch.target_out.batch(), dropout});
     for (std::size_t t = 0; t < wanted.size(); ++t) {
-      const auto target = static_cast<std::size_t>(wanted[t]);
-      sum.loss += log_sum_exp(rows[t]) - rows[t][target];
-      sum.tokens += 1;
-      sum.correct += rows[t][target] == *std::max_element(rows[t].begin(), rows[t].end());
+      step(rows[t], static_cast<std::size_t>(wanted[t]));
     }
   }
+}
+
+LossSum ReferenceModel::loss(const SequencePair& batch, std::optional<DropoutKey> dropout) const {
+  LossSum sum;
+  visit(batch, dropout, [&](const Vector& row, std::size_t target) {
+    sum.loss += log_sum_exp(row) - row[target];
+    sum.tokens += 1;
+    sum.correct += row[target] == *std::max_element(row.begin(), row.end());
+  });
+  return sum;
+}
+
+double ReferenceModel::smoothed_loss(const SequencePair& batch, std::optional<DropoutKey> dropout,
+                                     double smoothing) const {
+  double sum = 0;
+  visit(batch, dropout, [&](const Vector& row, std::size_t target) {
+    const double mean =
+        std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(row.size());
+    sum += log_sum_exp(row) - (1 - smoothing) * row[target] - smoothing * mean;
+  });
   return sum;
 }
 
@@ -180,6 +227,7 @@ ReferenceAnswers ReferenceModel::decode(const Sequences& source, std::int32_t be
   for (int b = 0; b < source.batch(); ++b) {
     Decoded answer;
     std::vector<std::int32_t> input{begin};
+    if (shape_.kind == ModelKind::kLanguage) input = sentence_of(source, b);
     while (static_cast<int>(answer.ids.size()) < max_steps) {
       Vector row = logits(sentence_of(source, b), input, {}).back();
       const auto best = std::max_element(row.begin(), row.end());

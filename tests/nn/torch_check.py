@@ -2,9 +2,9 @@
 
     torch_check.py PATH_OF_torch_dump
 
-The models that torch_dump wrote are built from torch.nn.Embedding, LSTM and Linear, their weights
-are loaded by name with load_state_dict(strict=True), and loss and gradients are computed in double
-precision. Exit status 77 (skipped, see tests/nn/CMakeLists.txt) where PyTorch is not installed.
+The models that torch_dump wrote are built from torch.nn.Embedding, LSTM, GRU and Linear, their
+weights are loaded by name with load_state_dict(strict=True), and the loss, and the gradients of the
+smoothed loss, are computed in double precision. Exit status 77 (skipped, see tests/nn/CMakeLists.txt) where PyTorch is not installed.
 """
 import json
 import pathlib
@@ -40,10 +40,18 @@ def read_safetensors(path):
 
 
 class Side(nn.Module):
-    def __init__(self, words, embedding, hidden, layers, bidirectional):
+    def __init__(self, shape, words, hidden, bidirectional):
         super().__init__()
-        self.embedding = nn.Embedding(words, embedding)
-        self.lstm = nn.LSTM(embedding, hidden, layers, bidirectional=bidirectional)
+        self.embedding = nn.Embedding(words, shape["embedding"])
+        recurrence = (shape["embedding"], hidden, shape["layers"])
+        if shape["gru"]:
+            self.gru = nn.GRU(*recurrence, bidirectional=bidirectional)
+        else:
+            self.lstm = nn.LSTM(*recurrence, bidirectional=bidirectional)
+
+    @property
+    def rnn(self):
+        return self.gru if hasattr(self, "gru") else self.lstm
 
 
 class Attention(nn.Module):
@@ -63,14 +71,17 @@ class Attention(nn.Module):
 class SequenceModel(nn.Module):
     def __init__(self, shape):
         super().__init__()
-        hidden, layers, directions = shape["hidden"], shape["layers"], shape["directions"]
-        self.layers, self.directions = layers, directions
-        self.encoder = Side(shape["source_words"], shape["embedding"], hidden // directions,
-                            layers, directions == 2)
-        self.decoder = Side(shape["target_words"], shape["embedding"], hidden, layers, False)
+        hidden, directions = shape["hidden"], shape["directions"]
+        self.layers, self.directions = shape["layers"], directions
+        if not shape["language"]:
+            self.encoder = Side(shape, shape["source_words"], hidden // directions,
+                                directions == 2)
+        self.decoder = Side(shape, shape["target_words"], hidden, False)
         if shape["attention"]:
             self.attention = Attention(hidden)
         self.output = nn.Linear(hidden, shape["target_words"])
+        if shape["tied"]:
+            self.output.weight = self.decoder.embedding.weight
 
     def side_by_side(self, state):
         """[L*D,B,H/D] as torch.nn.LSTM gives it to [L,B,H] as the decoder takes it."""
@@ -78,13 +89,20 @@ class SequenceModel(nn.Module):
         by_layer = state.reshape(self.layers, self.directions, batch, width)
         return by_layer.transpose(1, 2).reshape(self.layers, batch, self.directions * width)
 
-    def forward(self, source, source_lengths, target_in):
+    def encode(self, source, source_lengths):
         packed = pack_padded_sequence(self.encoder.embedding(source), source_lengths,
                                       enforce_sorted=False)
-        memory, (h, c) = self.encoder.lstm(packed)
+        memory, last = self.encoder.rnn(packed)
         memory, _ = pad_packed_sequence(memory, total_length=source.shape[0])
-        state = (self.side_by_side(h), self.side_by_side(c))
-        hidden, _ = self.decoder.lstm(self.decoder.embedding(target_in), state)
+        if isinstance(last, tuple):
+            return memory, tuple(self.side_by_side(state) for state in last)
+        return memory, self.side_by_side(last)
+
+    def forward(self, source, source_lengths, target_in):
+        memory, state = None, None
+        if hasattr(self, "encoder"):
+            memory, state = self.encode(source, source_lengths)
+        hidden, _ = self.decoder.rnn(self.decoder.embedding(target_in), state)
         if hasattr(self, "attention"):
             hidden = self.attention(hidden, memory, source_lengths)
         return self.output(hidden)
@@ -103,8 +121,8 @@ def check(weights_file):
     _, gradients = read_safetensors(
         weights_file.with_name(weights_file.name.replace(".weights.", ".gradients.")))
     shape = {key: int(metadata[key]) for key in
-             ("layers", "hidden", "embedding", "directions", "attention", "source_words",
-              "target_words")}
+             ("layers", "hidden", "embedding", "directions", "attention", "language", "gru",
+              "tied", "source_words", "target_words")}
     source_lengths = numbers(metadata["source_lengths"])
     target_lengths = numbers(metadata["target_lengths"])
     batch = len(source_lengths)
@@ -113,11 +131,14 @@ def check(weights_file):
     target_out = numbers(metadata["target_out"]).reshape(-1, batch)
 
     model = SequenceModel(shape).double()
+    if shape["tied"]:  # one tensor, which PyTorch knows under two names
+        weights["output.weight"] = weights["decoder.embedding.weight"]
     model.load_state_dict(weights, strict=True)
     logits = model(source, source_lengths, target_in)
     true_step = torch.arange(len(target_out))[:, None] < target_lengths[None, :]
     loss = nn.functional.cross_entropy(logits[true_step], target_out[true_step])
-    loss.backward()
+    nn.functional.cross_entropy(logits[true_step], target_out[true_step],
+                                label_smoothing=float(metadata["smoothing"])).backward()
 
     errors = {"loss": abs(float(metadata["loss"]) - loss.item()) / loss.item()}
     for name, parameter in model.named_parameters():
@@ -125,7 +146,7 @@ def check(weights_file):
     assert not gradients, f"gradients that PyTorch does not have: {list(gradients)}"
     worst = max(errors, key=errors.get)
     model_name = weights_file.name.split(".")[0]
-    print(f"{model_name:32} loss {loss.item():.6f} off by {errors['loss']:.1e}, "
+    print(f"{model_name:40} loss {loss.item():.6f} off by {errors['loss']:.1e}, "
           f"worst of {len(errors) - 1} gradients {errors[worst]:.1e} ({worst})")
     return errors[worst] <= TOLERANCE
 
@@ -135,7 +156,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.argv[1], folder], check=True)
         files = sorted(pathlib.Path(folder).glob("*.weights.safetensors"))
-        assert len(files) >= 4, f"{len(files)} models to check"
+        assert len(files) >= 20, f"{len(files)} models to check"
         good = [check(file) for file in files]
     print(f"{sum(good)} of {len(good)} models agree with PyTorch {torch.__version__} "
           f"to {TOLERANCE:g}")

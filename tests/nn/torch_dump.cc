@@ -17,6 +17,9 @@
 namespace traind {
 namespace {
 
+// Of the gradients; the loss is told without it.
+constexpr float kSmoothing = 0.1f;
+
 std::string text_of(std::span<const std::int32_t> numbers) {
   std::string text;
   for (const std::int32_t number : numbers)
@@ -40,11 +43,17 @@ void write_rows(const std::string& path, const std::vector<ParameterEntry>& tabl
 Metadata describe(const ModelShape& shape, const ToyBatch& batch, double mean_loss) {
   char loss[40];
   std::snprintf(loss, sizeof loss, "%.17g", mean_loss);
+  char smoothing[40];
+  std::snprintf(smoothing, sizeof smoothing, "%.17g", static_cast<double>(kSmoothing));
   return {{"layers", std::to_string(shape.layers)},
           {"hidden", std::to_string(shape.hidden)},
           {"embedding", std::to_string(shape.embedding)},
           {"directions", std::to_string(shape.directions())},
           {"attention", shape.attention ? "1" : "0"},
+          {"language", shape.kind == ModelKind::kLanguage ? "1" : "0"},
+          {"gru", shape.cell == CellKind::kGru ? "1" : "0"},
+          {"tied", shape.tied ? "1" : "0"},
+          {"smoothing", smoothing},
           {"source_words", std::to_string(shape.source_words)},
           {"target_words", std::to_string(shape.target_words)},
           {"source", text_of(batch.source)},
@@ -56,14 +65,13 @@ Metadata describe(const ModelShape& shape, const ToyBatch& batch, double mean_lo
 }
 
 void dump(const ModelCase& kind, const std::string& folder) {
-  const ModelShape shape{kind.layers,  24, 10, kind.bidirectional, kind.attention, 0,
-                         /*words*/ 17, 19};
+  const ModelShape shape = kind.sized({.hidden = 24, .embedding = 10}, 17, 19);
   const std::unique_ptr<Backend> backend = cpu_backend();
   SequenceModel model(*backend, shape);
   const std::vector<float> row = lively_row(model.parameters(), 21);
   fill(model, row);
   const ToyBatch batch = toy_batch(shape, {6, 9, 7}, 4);
-  model.forward_backward(batch.pair(), {1, 1});
+  model.forward_backward(batch.pair(), {1, 1, 0, kSmoothing});
   const std::vector<float> gradients = gradients_of(model);
   model.update({}, 1, 0);
   const LossSum sum = model.take_result().loss;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "model/base/philox.h"
@@ -20,6 +21,10 @@ struct ToyBatch {
   std::vector<std::int32_t> target_out;      // [T,B]
   std::vector<std::int32_t> target_lengths;  // [B]
 
+  std::int64_t target_tokens() const {
+    return std::accumulate(target_lengths.begin(), target_lengths.end(), std::int64_t{0});
+  }
+
   SequencePair pair() const {
     return {{source, source_lengths, source_steps},
             {target_in, target_lengths, target_steps},
@@ -34,7 +39,8 @@ struct ToySize {
 };
 
 // The first sentence has full length and the second has one token; the others are in between.
-// Padding holds ids too, so that a model that reads it is found out.
+// Padding holds ids too, so that a model that reads it is found out. A language model's source is a
+// prompt for decode(), in the target's words.
 inline ToyBatch toy_batch(const ModelShape& shape, const ToySize& size, std::uint64_t seed) {
   RandomStream random(seed, RandomUse::kSample);
   const auto ids = [&](int steps, int words) {
@@ -56,7 +62,8 @@ inline ToyBatch toy_batch(const ModelShape& shape, const ToySize& size, std::uin
   ToyBatch batch;
   batch.source_steps = size.source_steps;
   batch.target_steps = size.target_steps;
-  batch.source = ids(size.source_steps, shape.source_words);
+  const bool language = shape.kind == ModelKind::kLanguage;
+  batch.source = ids(size.source_steps, language ? shape.target_words : shape.source_words);
   batch.target_in = ids(size.target_steps, shape.target_words);
   batch.target_out = ids(size.target_steps, shape.target_words);
   batch.source_lengths = lengths(size.source_steps);

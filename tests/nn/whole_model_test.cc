@@ -1,4 +1,6 @@
 // The whole model against a plain double-precision one: loss, gradients, answers.
+//
+// With a language model the batch's source is a prompt, which only decoding looks at.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 11;
 constexpr std::uint64_t kStep = 3;
+constexpr float kSmoothing = 0.125f;
 
 struct Device {
   const char* name;
@@ -45,17 +48,17 @@ class WholeModel : public testing::TestWithParam<std::tuple<ModelCase, Device>> 
     return DropoutKey{kSeed, kStep, 0};
   }
 
-  // Derivative of the mean loss by the i-th float of the row.
+  // Derivative of the mean smoothed loss by the i-th float of the row.
   double difference(std::size_t i) {
     constexpr double kNudge = 1e-5;
     double& value = reference_.row()[i];
     const double middle = value;
     value = middle + kNudge;
-    const LossSum above = reference_.loss(batch_.pair(), masks());
+    const double above = reference_.smoothed_loss(batch_.pair(), masks(), kSmoothing);
     value = middle - kNudge;
-    const LossSum below = reference_.loss(batch_.pair(), masks());
+    const double below = reference_.smoothed_loss(batch_.pair(), masks(), kSmoothing);
     value = middle;
-    return (above.loss - below.loss) / (2 * kNudge) / static_cast<double>(above.tokens);
+    return (above - below) / (2 * kNudge) / static_cast<double>(batch_.target_tokens());
   }
 
   std::unique_ptr<Backend> backend_;
@@ -75,7 +78,7 @@ TEST_P(WholeModel, LossEqualsTheReference) {
 
 TEST_P(WholeModel, TrainingLossEqualsTheReferenceUnderTheSameMasks) {
   const LossSum expected = reference_.loss(batch_.pair(), masks());
-  model_.forward_backward(batch_.pair(), {kSeed, kStep});
+  model_.forward_backward(batch_.pair(), {kSeed, kStep, 0, kSmoothing});
   model_.update({}, 1, 0);
   const LossSum sum = model_.take_result().loss;
   EXPECT_NEAR(sum.loss, expected.loss, 2e-6 * expected.loss);
@@ -84,7 +87,7 @@ TEST_P(WholeModel, TrainingLossEqualsTheReferenceUnderTheSameMasks) {
 }
 
 TEST_P(WholeModel, GradientsEqualCentralDifferences) {
-  model_.forward_backward(batch_.pair(), {kSeed, kStep});
+  model_.forward_backward(batch_.pair(), {kSeed, kStep, 0, kSmoothing});
   const std::vector<float> gradients = gradients_of(model_);
   for (const ParameterEntry& entry : model_.parameters()) {
     double largest = 0;
