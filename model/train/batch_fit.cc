@@ -27,15 +27,18 @@ std::string refusal_of(const FitQuestion& question, int batch) {
   const int target_steps = rounded_up(question.steps.target, multiple);
   const std::vector<std::int32_t> source = ids(source_steps);
   const std::vector<std::int32_t> target = ids(target_steps);
-  const std::vector<std::int32_t> source_lengths(sentences, source_steps);
+  // A language model reads no sources.
+  const std::vector<std::int32_t> source_lengths(source_steps > 0 ? sentences : 0, source_steps);
   const std::vector<std::int32_t> target_lengths(sentences, target_steps);
   try {
-    SequenceModel model(*device, question.shape);
+    SequenceModel model(*device, question.shape, question.optimizer);
     model.forward_backward({{source, source_lengths, source_steps},
                             {target, target_lengths, target_steps},
                             {target, target_lengths, target_steps}},
                            {1, 1});
-    model.update({}, 1, 0.001f);
+    UpdateSettings settings;
+    settings.optimizer = question.optimizer;
+    model.update(settings, 1, 0.001f);
     model.take_result();
     return {};
   } catch (const Error& error) {

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "model/backend/backend.h"
+#include "model/data/batches.h"
 #include "model/nn/sequence_model.h"
 
 namespace traind {
@@ -16,14 +17,10 @@ namespace traind {
 // Beyond it no GPU gets faster by an example, and each example teaches less.
 inline constexpr int kLargestFit = 4096;
 
-struct StepCounts {
-  int source = 1;
-  int target = 1;  // with the end mark
-};
-
 struct FitQuestion {
   ModelShape shape;
-  StepCounts steps;           // of the longest example
+  Optimizer optimizer = Optimizer::kAdam;
+  ExampleSteps steps;         // of the longest example
   std::int64_t examples = 1;  // to train on; a batch above it would never be full
   std::function<std::unique_ptr<Backend>()> make_device;
   std::function<void()> on_try;  // before each try; may throw to give up

@@ -9,34 +9,58 @@
 #include "model/train/scores.h"
 
 namespace traind {
+namespace {
 
-HeldOut::HeldOut(const Corpus& corpus, const Vocabulary& source, const Vocabulary& target,
-                 int batch_size, int step_multiple)
-    : corpus_(corpus),
-      source_(source),
-      target_(target),
-      batch_size_(batch_size),
-      step_multiple_(step_multiple) {
-  const std::int64_t count = corpus.report().valid_examples;
-  order_.resize(static_cast<std::size_t>(count));
-  std::iota(order_.begin(), order_.end(), 0);
-  first_ = batch_of({order_.begin(), order_.begin() + std::min<std::int64_t>(count, batch_size)});
-  // Neighbours of one length waste no steps on padding; the sums do not depend on the order of
-  // examples in a way that changes between runs, since the order is always this one.
-  std::vector<std::size_t> length(order_.size());
-  for (const std::int64_t number : order_) {
-    length[static_cast<std::size_t>(number)] = corpus.valid(number).target.size();
-  }
-  std::stable_sort(order_.begin(), order_.end(), [&](std::int64_t a, std::int64_t b) {
-    return length[static_cast<std::size_t>(a)] < length[static_cast<std::size_t>(b)];
-  });
+// Of a held-out line a language model is given so many tokens, or half of a short line.
+constexpr std::size_t kPromptTokens = 12;
+
+std::int64_t size_of(const std::vector<std::vector<std::int64_t>>& batches) {
+  std::int64_t count = 0;
+  for (const auto& batch : batches) count += static_cast<std::int64_t>(batch.size());
+  return count;
 }
 
-Batch HeldOut::batch_of(const std::vector<std::int64_t>& numbers) const {
+}  // namespace
+
+HeldOut::HeldOut(const Corpus& corpus, const BatchEncoding& encoding, const BatchSize& size,
+                 const DecodeSection& decode)
+    : corpus_(corpus), encoding_(encoding), size_(size), decode_(decode) {
+  Numbers row(static_cast<std::size_t>(corpus.report().valid_examples));
+  std::iota(row.begin(), row.end(), 0);
+  first_ = batch_of(batches_of(row).at(0));
+  // Neighbours of one length waste no steps on padding; the sums do not depend on the order of
+  // examples in a way that changes between runs, since the order is always this one.
+  std::vector<std::size_t> length(row.size());
+  for (const std::int64_t number : row) {
+    length[static_cast<std::size_t>(number)] = corpus.valid(number).target.size();
+  }
+  std::stable_sort(row.begin(), row.end(), [&](std::int64_t a, std::int64_t b) {
+    return length[static_cast<std::size_t>(a)] < length[static_cast<std::size_t>(b)];
+  });
+  batches_ = batches_of(row);
+}
+
+std::vector<HeldOut::Numbers> HeldOut::batches_of(const Numbers& row) const {
+  std::vector<ExampleSteps> steps(row.size());
+  if (size_.tokens > 0) {
+    std::ranges::transform(row, steps.begin(), [this](std::int64_t number) {
+      return steps_of(corpus_.valid(number), encoding_);
+    });
+  }
+  std::vector<Numbers> batches;
+  auto at = row.begin();
+  for (const std::size_t size : cut_into_batches(steps, size_, encoding_.step_multiple)) {
+    batches.emplace_back(at, at + static_cast<std::ptrdiff_t>(size));
+    at += static_cast<std::ptrdiff_t>(size);
+  }
+  return batches;
+}
+
+Batch HeldOut::batch_of(const Numbers& numbers) const {
   std::vector<Example> examples;
   examples.reserve(numbers.size());
   for (const std::int64_t number : numbers) examples.push_back(corpus_.valid(number));
-  return make_batch(examples, source_, target_, step_multiple_);
+  return make_batch(examples, encoding_);
 }
 
 double HeldOut::first_batch_loss(SequenceModel& model) const {
@@ -44,52 +68,73 @@ double HeldOut::first_batch_loss(SequenceModel& model) const {
   return sum.loss / static_cast<double>(sum.tokens);
 }
 
-std::vector<std::int64_t> HeldOut::choose_samples(std::uint64_t seed, int epoch, int count) const {
+HeldOut::Numbers HeldOut::choose_samples(std::uint64_t seed, int epoch, int count) const {
   RandomStream random(seed, RandomUse::kSample, static_cast<std::uint64_t>(epoch));
-  std::vector<std::int64_t> chosen;
-  const std::size_t wanted = std::min(static_cast<std::size_t>(count), order_.size());
-  // A corrupted line shows more than a clean one; after some tries any line will do.
+  Numbers chosen;
+  const std::int64_t all = size_of(batches_);
+  const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(count, all));
+  // A corrupted line shows more than a clean one, and of a word with several pronunciations one
+  // example speaks for all; after some tries any line will do.
   for (int tries = 0; chosen.size() < wanted; ++tries) {
-    const std::int64_t number = random.below(static_cast<std::uint32_t>(order_.size()));
+    const std::int64_t number = random.below(static_cast<std::uint32_t>(all));
     if (std::find(chosen.begin(), chosen.end(), number) != chosen.end()) continue;
     const Example example = corpus_.valid(number);
-    if (example.source != example.target || tries > 100) chosen.push_back(number);
+    const bool telling = example.source != example.target && !corpus_.references(number).empty();
+    if (telling || tries > 100) chosen.push_back(number);
   }
   return chosen;
 }
 
+Sample HeldOut::continued(SequenceModel& model, const std::string& line) const {
+  const std::vector<std::int32_t> ids = encoding_.target->encode(line);
+  const std::size_t given = std::min(kPromptTokens, ids.size() / 2);
+  const auto middle = ids.begin() + static_cast<std::ptrdiff_t>(given);
+  AnswerSettings settings{search_of(decode_)};
+  settings.max_tokens = 2 * static_cast<int>(ids.size()) + 10;
+  Sample sample;
+  sample.source = encoding_.target->decode({ids.begin(), middle});
+  sample.target = encoding_.target->decode({middle, ids.end()});
+  sample.output = Answerer(model, encoding_, settings).go_on(std::span(ids).first(given));
+  return sample;
+}
+
+void HeldOut::score(SequenceModel& model, const Numbers& numbers, const Batch& batch,
+                    ScoreSum& scores, std::map<std::int64_t, Sample>& samples) const {
+  const std::vector<std::string> answers =
+      Answerer(model, encoding_, {search_of(decode_)}).answer(batch);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const Example example = corpus_.valid(numbers[i]);
+    const std::vector<std::string> references = corpus_.references(numbers[i]);
+    if (!references.empty()) scores.add(example.source, references, answers[i]);
+    const auto sample = samples.find(numbers[i]);
+    if (sample == samples.end()) continue;
+    const bool right = std::ranges::find(references, answers[i]) != references.end();
+    sample->second = {example.source, right ? answers[i] : example.target, answers[i]};
+  }
+}
+
 std::optional<Validation> HeldOut::validate(SequenceModel& model, std::uint64_t seed, int epoch,
                                             int samples, const std::function<bool()>& go_on) const {
-  const Answerer answerer(model, source_, target_);
-  const std::vector<std::int64_t> shown = choose_samples(seed, epoch, samples);
-  std::map<std::int64_t, Sample> sample_of;
+  const Numbers shown = choose_samples(seed, epoch, samples);
+  std::map<std::int64_t, Sample> answered;
+  for (const std::int64_t number : shown) answered[number] = {};
   LossSum sum;
   ScoreSum scores;
-  for (std::size_t begin = 0; begin < order_.size();) {
-    const std::size_t end = std::min(order_.size(), begin + static_cast<std::size_t>(batch_size_));
-    const auto at = [this](std::size_t i) {
-      return order_.begin() + static_cast<std::ptrdiff_t>(i);
-    };
-    const std::vector<std::int64_t> numbers(at(begin), at(end));
+  for (const Numbers& numbers : batches_) {
     const Batch batch = batch_of(numbers);
     const LossSum part = model.evaluate(pair_of(batch));
     sum.loss += part.loss;
     sum.tokens += part.tokens;
-    const std::vector<std::string> answers = answerer.answer(batch);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      const Example example = corpus_.valid(numbers[i]);
-      scores.add(example.source, example.target, answers[i]);
-      if (std::find(shown.begin(), shown.end(), numbers[i]) != shown.end()) {
-        sample_of[numbers[i]] = {example.source, example.target, answers[i]};
-      }
-    }
+    if (!language()) score(model, numbers, batch, scores, answered);
     if (!go_on()) return std::nullopt;
-    begin = end;
   }
   Validation validation;
   validation.loss = sum.loss / static_cast<double>(sum.tokens);
   validation.scores = scores.scores();
-  for (const std::int64_t number : shown) validation.samples.push_back(sample_of[number]);
+  for (const std::int64_t number : shown) {
+    validation.samples.push_back(language() ? continued(model, corpus_.valid(number).target)
+                                            : answered[number]);
+  }
   return validation;
 }
 

@@ -1,44 +1,18 @@
 #include "model/train/preparation.h"
 
 #include <algorithm>
-#include <array>
-#include <sstream>
-#include <vector>
+#include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "model/base/error.h"
 #include "model/checkpoint/writer.h"
 #include "model/train/batch_fit.h"
+#include "model/train/initial_weights.h"
 #include "model/train/record_text.h"
 
 namespace traind {
 namespace {
-
-constexpr const char* kLossScale = "optim.loss_scale";
-constexpr std::size_t kScaleFloats = 2;
-
-// "learning_rate: was 0.001, is 0.01" for every setting that is not what it was.
-std::string differences(const std::vector<std::string>& was, const std::vector<std::string>& is) {
-  std::string text;
-  for (const std::string& line : is) {
-    if (std::find(was.begin(), was.end(), line) != was.end()) continue;
-    const std::string key = line.substr(0, line.find(" = "));
-    const auto before = std::find_if(was.begin(), was.end(), [&](const std::string& other) {
-      return other.compare(0, key.size() + 3, key + " = ") == 0;
-    });
-    text += "\n  " + key + ": was " +
-            (before == was.end() ? "not set" : before->substr(key.size() + 3)) + ", is " +
-            line.substr(key.size() + 3);
-  }
-  return text;
-}
-
-void check_settings(const RunIdentity& was, const RunFile& run) {
-  const std::string changed = differences(was.settings, identity_of(run));
-  if (changed.empty()) return;
-  throw Error(ErrorKind::kConfig,
-              "the run file is not the one this run began with:" + changed +
-                  "\nPut the old values back to resume, or start a new run under another name.");
-}
 
 // Changed data makes the loss jump: the validation split and the noise belong to other lines.
 void check_corpus(const RunIdentity& was, const Corpus& corpus, bool accept, EventSink& events) {
@@ -58,13 +32,18 @@ void check_corpus(const RunIdentity& was, const Corpus& corpus, bool accept, Eve
 
 // The batch size that was found when the run began stays: another would be another run.
 int recorded_batch_size(const RunIdentity& was) {
-  const std::string key = "train.batch_size = ";
-  for (const std::string& line : was.settings) {
-    if (line.starts_with(key)) {
-      return static_cast<int>(RecordReader(line.substr(key.size())).integer());
-    }
-  }
-  throw Error(ErrorKind::kCorrupt, "the checkpoint does not say with which batch size it was made");
+  const std::string value = setting_of(was.settings, "train.batch_size");
+  if (!value.empty()) return static_cast<int>(RecordReader(value).integer());
+  throw Error(ErrorKind::kConfig,
+              "train.batch_size = \"fit\" is found when a run begins, and this one began with "
+              "train.batch_tokens; give a number");
+}
+
+void take_vocabularies(const RunIdentity& from, Preparation& out) {
+  out.identity.source_vocabulary = from.source_vocabulary;
+  out.identity.target_vocabulary = from.target_vocabulary;
+  out.source = std::make_unique<Vocabulary>(vocabulary_from_text(from.source_vocabulary));
+  out.target = std::make_unique<Vocabulary>(vocabulary_from_text(from.target_vocabulary));
 }
 
 void resume(const PrepareOptions& options, const LoadedCheckpoint& loaded, EventSink& events,
@@ -72,13 +51,11 @@ void resume(const PrepareOptions& options, const LoadedCheckpoint& loaded, Event
   const RunIdentity was = decode_identity(loaded.content.metadata);
   int& batch_size = out.run.train.batch_size;
   if (batch_size == kFitBatch) batch_size = recorded_batch_size(was);
-  check_settings(was, out.run);
-  check_corpus(was, *out.corpus, options.accept_changed_data, events);
-  out.identity.source_vocabulary = was.source_vocabulary;
-  out.identity.target_vocabulary = was.target_vocabulary;
-  out.source = std::make_unique<Vocabulary>(vocabulary_from_text(was.source_vocabulary));
-  out.target = std::make_unique<Vocabulary>(vocabulary_from_text(was.target_vocabulary));
   out.state = decode_state(loaded.content.metadata);
+  out.changes = accepted_changes(was.settings, out.state, out.run, options.changes);
+  check_corpus(was, *out.corpus, options.accept_changed_data, events);
+  take_vocabularies(was, out);
+  out.identity.started_from = was.started_from;
   out.resumed_digest = loaded.content.meta(kDigestKey);
   // EpochDone is made before its checkpoint is written, so the file cannot hold its own digest.
   if (!out.state.epochs.empty() && out.state.epochs.back().digest.empty()) {
@@ -89,15 +66,15 @@ void resume(const PrepareOptions& options, const LoadedCheckpoint& loaded, Event
 }
 
 // The longest training example, marks included and noise allowed for.
-StepCounts longest_steps(const Preparation& ready, const std::function<void()>& on_progress) {
+ExampleSteps longest_steps(const Preparation& ready, const std::function<void()>& on_progress) {
   constexpr std::int64_t kBetweenSigns = 4096;
-  StepCounts longest{1, 1};
+  const BatchEncoding encoding = ready.encoding();
+  ExampleSteps longest;
   for (std::int64_t i = 0; i < ready.corpus->report().train_examples; ++i) {
     if (i % kBetweenSigns == 0 && on_progress) on_progress();
-    const Example example = ready.corpus->train(i, 1);
-    longest.source =
-        std::max(longest.source, static_cast<int>(ready.source->encode(example.source).size()));
-    longest.target = std::max(longest.target, ready.corpus->train_length(i) + 1);
+    const ExampleSteps steps = steps_of(ready.corpus->train(i, 1), encoding);
+    longest.source = std::max(longest.source, steps.source);
+    longest.target = std::max(longest.target, steps.target);
   }
   const NoiseSection& noise = ready.run.noise;
   if (ready.run.data.format == CorpusFormat::kLines) {
@@ -111,6 +88,7 @@ void fit_batch(const PrepareOptions& options, EventSink& events, Preparation& ou
   check_fit(out.run.train, options.make_device(choice).backend->info());
   FitQuestion question;
   question.shape = shape_of(out.run, *out.source, *out.target);
+  question.optimizer = out.run.train.optimizer;
   question.steps = longest_steps(out, options.on_progress);
   question.examples = out.corpus->report().train_examples;
   question.on_try = options.on_progress;
@@ -121,7 +99,42 @@ void fit_batch(const PrepareOptions& options, EventSink& events, Preparation& ou
                                      std::to_string(out.run.train.batch_size) + " examples"});
 }
 
+void read_corpus(const PrepareOptions& options, EventSink& events, Preparation& out) {
+  make_folders(options.folder.cache());
+  out.corpus = open_corpus(out.run.data, out.run.noise,
+                           {options.folder.cache(), out.run.seed, options.on_progress});
+  const CorpusReport& report = out.corpus->report();
+  if (report.skipped_lines == 0) return;
+  const BadLine& bad = report.first_bad.front();
+  events.on_event(Notice{ErrorKind::kData,
+                         std::to_string(report.skipped_lines) +
+                             " unusable lines were skipped, as the run file says; the first: " +
+                             bad.file + ":" + std::to_string(bad.line) + ": " + bad.what});
+}
+
+// The vocabularies of a run that has not taken a step: its own, or those of the weights that it
+// begins with, if there are such.
+std::optional<InitialWeights> begin(const PrepareOptions& options, Preparation& out) {
+  if (std::filesystem::exists(options.folder.initial())) {
+    InitialWeights initial = load_initial(options.folder.initial());
+    take_vocabularies(initial.identity, out);
+    check_initial(initial, out.run, shape_of(out.run, *out.source, *out.target));
+    out.identity.started_from = initial.name;
+    return initial;
+  }
+  out.source = std::make_unique<Vocabulary>(out.corpus->source_vocabulary());
+  out.target = std::make_unique<Vocabulary>(out.corpus->target_vocabulary());
+  out.identity.source_vocabulary = to_text(*out.source);
+  out.identity.target_vocabulary = to_text(*out.target);
+  return std::nullopt;
+}
+
 }  // namespace
+
+BatchEncoding Preparation::encoding() const {
+  return {run.model.kind == ModelKind::kLanguage ? nullptr : source.get(), target.get(),
+          model ? model->device().step_multiple : 1};
+}
 
 DeviceChoice choice_of(const TrainSection& train) {
   DeviceChoice choice;
@@ -142,6 +155,10 @@ void check_fit(const TrainSection& train, const DeviceInfo& device) {
               "the CPU, where memory is not what limits a batch; give a number, for example 128");
 }
 
+BatchSize batch_size_of(const TrainSection& train) {
+  return {train.batch_tokens > 0 ? 0 : train.batch_size, train.batch_tokens};
+}
+
 ModelShape shape_of(const RunFile& run, const Vocabulary& source, const Vocabulary& target) {
   ModelShape shape;
   shape.layers = run.model.layers;
@@ -150,82 +167,27 @@ ModelShape shape_of(const RunFile& run, const Vocabulary& source, const Vocabula
   shape.bidirectional = run.model.bidirectional;
   shape.attention = run.model.attention;
   shape.dropout = static_cast<float>(run.model.dropout);
-  shape.source_words = source.size();
+  shape.source_words = run.model.kind == ModelKind::kLanguage ? 0 : source.size();
   shape.target_words = target.size();
+  shape.kind = run.model.kind;
+  shape.cell = run.model.cell;
+  shape.tied = run.model.tied_embeddings;
   return shape;
-}
-
-std::uint64_t checkpoint_bytes(const ModelShape& shape) {
-  std::uint64_t floats = 0;
-  for (const ParameterEntry& entry : parameter_table(shape)) floats += entry.size;
-  return floats * 3 * sizeof(float);
-}
-
-std::vector<CheckpointTensor> checkpoint_tensors(const SequenceModel& model) {
-  constexpr std::array kPrefix = {"", "optim.first.", "optim.second."};
-  std::vector<CheckpointTensor> tensors;
-  for (int row = 0; row < 3; ++row) {
-    for (const ParameterEntry& entry : model.parameters()) {
-      tensors.push_back({kPrefix[static_cast<std::size_t>(row)] + entry.name, entry.shape, row,
-                         entry.offset, entry.size});
-    }
-  }
-  if (model.device().loss_scale) {
-    tensors.push_back({kLossScale, {kScaleFloats}, 3, 0, kScaleFloats});
-  }
-  return tensors;
-}
-
-std::size_t checkpoint_floats(const SequenceModel& model) {
-  return 3 * row_size(model.parameters()) + (model.device().loss_scale ? kScaleFloats : 0);
-}
-
-void restore_model(const CheckpointContent& content, SequenceModel& model) {
-  const std::size_t size = row_size(model.parameters());
-  std::array<std::vector<float>, 4> rows;
-  for (std::vector<float>& row : rows) row.assign(size, 0.0f);
-  rows[3] = {LossScale::kFirst, 0};
-  const bool scaled = std::ranges::any_of(
-      content.tensors, [](const auto& tensor) { return tensor.name == kLossScale; });
-  for (const CheckpointTensor& slot : checkpoint_tensors(model)) {
-    if (slot.row == 3 && !scaled) continue;
-    const CheckpointContent::Tensor& tensor = content.tensor(slot.name);
-    if (tensor.shape != slot.shape) {
-      throw Error(ErrorKind::kCorrupt, "the checkpoint's tensor " + slot.name +
-                                           " has another shape than the run file's model");
-    }
-    std::copy(tensor.values.begin(), tensor.values.end(),
-              rows[static_cast<std::size_t>(slot.row)].begin() +
-                  static_cast<std::ptrdiff_t>(slot.offset));
-  }
-  model.restore(rows[0], rows[1], rows[2]);
-  if (model.device().loss_scale) model.restore_loss_scale(rows[3]);
 }
 
 Preparation prepare(const RunFile& run, const PrepareOptions& options, CheckpointStore& store,
                     EventSink& events) {
   Preparation out;
   out.run = run;
-  make_folders(options.folder.cache());
-  out.corpus =
-      open_corpus(run.data, run.noise, {options.folder.cache(), run.seed, options.on_progress});
-  if (out.corpus->report().skipped_lines > 0) {
-    const BadLine& bad = out.corpus->report().first_bad.front();
-    events.on_event(Notice{ErrorKind::kData,
-                           std::to_string(out.corpus->report().skipped_lines) +
-                               " unusable lines were skipped, as the run file says; the first: " +
-                               bad.file + ":" + std::to_string(bad.line) + ": " + bad.what});
-  }
+  read_corpus(options, events, out);
   const auto loaded = store.newest_good([&](const std::string& file, const std::string& why) {
     events.on_event(Notice{ErrorKind::kCorrupt, "passed over checkpoint " + file + ": " + why});
   });
+  std::optional<InitialWeights> initial;
   if (loaded) {
     resume(options, *loaded, events, out);
   } else {
-    out.source = std::make_unique<Vocabulary>(out.corpus->source_vocabulary());
-    out.target = std::make_unique<Vocabulary>(out.corpus->target_vocabulary());
-    out.identity.source_vocabulary = to_text(*out.source);
-    out.identity.target_vocabulary = to_text(*out.target);
+    initial = begin(options, out);
     if (run.train.batch_size == kFitBatch) fit_batch(options, events, out);
   }
   out.identity.run = run.name;
@@ -233,10 +195,12 @@ Preparation prepare(const RunFile& run, const PrepareOptions& options, Checkpoin
   out.identity.corpus_fingerprint = out.corpus->fingerprint();
   out.identity.config = to_toml(out.run);
   out.device = options.make_device(choice_of(run.train));
-  out.model =
-      std::make_unique<SequenceModel>(*out.device.backend, shape_of(run, *out.source, *out.target));
+  out.model = std::make_unique<SequenceModel>(
+      *out.device.backend, shape_of(run, *out.source, *out.target), run.train.optimizer);
   if (loaded) {
     restore_model(loaded->content, *out.model);
+  } else if (initial) {
+    restore_weights(initial->content, *out.model);
   } else {
     out.model->initialise(run.seed);
   }

@@ -18,8 +18,10 @@
 #include "model/data/vocabulary.h"
 #include "model/nn/sequence_model.h"
 #include "model/train/events.h"
+#include "model/train/model_checkpoint.h"
 #include "model/train/run_file.h"
 #include "model/train/run_folder.h"
+#include "model/train/settings_change.h"
 #include "model/train/train_state.h"
 
 namespace traind {
@@ -29,6 +31,7 @@ using MakeDevice = std::function<ChosenBackend(const DeviceChoice&)>;
 struct PrepareOptions {
   RunFolder folder;
   bool accept_changed_data = false;
+  Changes changes;  // what may differ from the run file that the run began with
   FileOps* files = &posix_files();
   MakeDevice make_device = make_backend;
   std::function<void()> on_progress;  // called while the corpus is read; may throw to give up
@@ -46,12 +49,19 @@ struct Preparation {
   std::int64_t resumed_step = -1;  // -1 = from the beginning
   std::string resumed_from;        // file name
   std::string resumed_digest;      // of its weights
+  std::vector<SettingChanged> changes;
+  // Of examples for the model, once there is one; valid as long as this.
+  BatchEncoding encoding() const;
 };
 
+// A run without a checkpoint begins with the weights of folder.initial() where there is such a
+// file.
+//
 // Throws Error(kData) when the corpus is unusable or, on resume, not the one the run began with
-// (unless accepted); Error(kConfig) when the run file differs from the one it began with, naming
-// the lines, or asks for a batch that fits on a CPU; Error(kCorrupt) when there are checkpoints and
-// none is good; kDevice, kIo.
+// (unless accepted); Error(kConfig) when the run file differs from the one it began with in more
+// than may change, naming the lines, when the initial weights are those of another model, or for a
+// batch that fits on a CPU; Error(kCorrupt) when there are checkpoints and none is good, or when
+// the initial weights are damaged; kDevice, kIo.
 Preparation prepare(const RunFile& run, const PrepareOptions& options, CheckpointStore& store,
                     EventSink& events);
 
@@ -61,27 +71,10 @@ DeviceChoice choice_of(const TrainSection& train);
 // Throws Error(kConfig) when the batch is to fill the device's memory and the device is a CPU.
 void check_fit(const TrainSection& train, const DeviceInfo& device);
 
+// How many examples make a batch; batch_size must be a number by now.
+BatchSize batch_size_of(const TrainSection& train);
+
+// The model's shape with these vocabularies; the source's is left out of a language model.
 ModelShape shape_of(const RunFile& run, const Vocabulary& source, const Vocabulary& target);
-
-// Bytes of one checkpoint of such a model, header left out: weights and both moments.
-std::uint64_t checkpoint_bytes(const ModelShape& shape);
-
-// The rows of a checkpoint as its tensors: weights under their own names, then the moments under
-// "optim.first." and "optim.second.", then "optim.loss_scale" where the device needs one.
-struct CheckpointTensor {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  int row = 0;             // 0 weights, 1 first moment, 2 second moment, 3 loss scale
-  std::size_t offset = 0;  // in its row
-  std::size_t size = 0;
-};
-std::vector<CheckpointTensor> checkpoint_tensors(const SequenceModel& model);
-// Floats in all rows, one behind the other, as SequenceModel::snapshot() gives them.
-std::size_t checkpoint_floats(const SequenceModel& model);
-
-// Puts a checkpoint's tensors into the model. A run may move between devices and precisions: a
-// loss scale that is not there begins anew, one that the device does not need is left out. Throws
-// Error(kCorrupt) when another tensor is missing or has another shape.
-void restore_model(const CheckpointContent& content, SequenceModel& model);
 
 }  // namespace traind

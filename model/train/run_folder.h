@@ -10,6 +10,8 @@ struct RunFolder {
   std::string run_file() const { return path + "/run.toml"; }
   std::string checkpoints() const { return path + "/checkpoints"; }
   std::string cache() const { return path + "/cache"; }
+  // The checkpoint whose weights the run begins with; not there = it begins with drawn ones.
+  std::string initial() const { return path + "/initial.safetensors"; }
   std::string lock_file() const { return path + "/worker.lock"; }
 };
 

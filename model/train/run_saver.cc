@@ -28,7 +28,7 @@ RunSaver::RunSaver(const RunFile& run, const Preparation& ready, CheckpointStore
       control_(control),
       writer_(store),
       last_save_(Clock::now()),
-      last_save_step_(ready.state.step),
+      last_save_batches_(ready.state.batches),
       durable_step_(ready.state.step),
       newest_digest_(ready.resumed_digest) {
   // The first snapshot takes memory from the system, which is ten times as slow as the copy. Now
@@ -63,7 +63,7 @@ bool RunSaver::submit(TrainState& state, double trained_seconds, double epoch_se
   };
   if (!writer_.submit(std::move(request), wait)) return false;
   last_save_ = Clock::now();
-  last_save_step_ = state.step;
+  last_save_batches_ = state.batches;
   reason_ = reason;
   epoch_ = state.epoch;
   best_step_ = state.best_step;
@@ -106,11 +106,12 @@ std::optional<SaveResult> RunSaver::finish(const std::function<void()>& alive) {
   return newest;
 }
 
-std::optional<CheckpointReason> RunSaver::due(std::int64_t step) {
+std::optional<CheckpointReason> RunSaver::due(std::int64_t batches) {
   while (const auto result = writer_.poll()) tell(*result);
   const CheckpointSection& when = run_.checkpoint;
   if (control_.take_save_request()) return CheckpointReason::kRequest;
-  const bool batches_over = when.every_batches > 0 && step - last_save_step_ >= when.every_batches;
+  const bool batches_over =
+      when.every_batches > 0 && batches - last_save_batches_ >= when.every_batches;
   const bool minutes_over =
       when.every_minutes > 0 &&
       Clock::now() - last_save_ >= std::chrono::duration<double>(when.every_minutes * 60);

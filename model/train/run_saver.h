@@ -27,9 +27,9 @@ class RunSaver {
   RunSaver(const RunFile& run, const Preparation& ready, CheckpointStore& store, EventSink& events,
            TrainerControl& control);
 
-  // To be asked after each step, whose number is given: why a checkpoint is to be saved now, if it
-  // is. Tells what became of an earlier save.
-  std::optional<CheckpointReason> due(std::int64_t step);
+  // To be asked after each update, with the number of batches since the run began: why a checkpoint
+  // is to be saved now, if it is. Tells what became of an earlier save.
+  std::optional<CheckpointReason> due(std::int64_t batches);
   // Saves what is due. A save that fails is told as a Notice and tried again after the next
   // interval.
   void save(TrainState& state, double trained_seconds, double epoch_seconds,
@@ -59,7 +59,7 @@ class RunSaver {
   std::unique_ptr<Snapshot> snapshot_;  // of the save under way, or the last one
   CheckpointWriter writer_;             // reads it, so goes first
   std::chrono::steady_clock::time_point last_save_;
-  std::int64_t last_save_step_;
+  std::int64_t last_save_batches_;
   std::int64_t durable_step_;  // of the newest durable checkpoint; 0 = the beginning itself
   CheckpointReason reason_ = CheckpointReason::kInterval;  // of the save under way
   int epoch_ = 1;                                          // likewise

@@ -1,12 +1,18 @@
 #include "model/train/train_state.h"
 
+#include <array>
+
 #include "model/base/error.h"
 #include "model/train/record_text.h"
+#include "model/train/run_file.h"
+#include "model/train/run_file_words.h"
+#include "model/train/settings_change.h"
 
 namespace traind {
 namespace {
 
 constexpr const char* kProgress = "traind.progress";
+constexpr const char* kResults = "traind.results";
 constexpr const char* kRows = "traind.unstored_rows";
 constexpr const char* kEpochs = "traind.unstored_epochs";
 constexpr const char* kRun = "traind.run";
@@ -15,6 +21,7 @@ constexpr const char* kCorpus = "traind.corpus_fingerprint";
 constexpr const char* kSource = "traind.source_vocabulary";
 constexpr const char* kTarget = "traind.target_vocabulary";
 constexpr const char* kConfig = "traind.config";
+constexpr const char* kStartedFrom = "traind.started_from";
 
 const std::string& value_of(const Metadata& metadata, const char* key) {
   const auto found = metadata.find(key);
@@ -25,14 +32,50 @@ const std::string& value_of(const Metadata& metadata, const char* key) {
   return found->second;
 }
 
+// The one line of a value that has one.
+std::string line_of(const Metadata& metadata, const char* key) {
+  const std::vector<std::string> lines = lines_of_text(value_of(metadata, key));
+  if (lines.size() == 1) return lines[0];
+  throw Error(ErrorKind::kCorrupt, std::string("the checkpoint's ") + key + " is not one line");
+}
+
+void expect_end(const RecordReader& in, const char* key) {
+  if (in.at_end()) return;
+  throw Error(ErrorKind::kCorrupt, std::string("the checkpoint's ") + key + " says too much");
+}
+
 std::string progress_line(const TrainState& state) {
   RecordWriter out;
-  out.add(state.step).add(std::int64_t{state.epoch}).add(state.batch).add(state.inputs);
-  out.add(state.epoch_loss).add(state.epoch_tokens).add(state.epoch_seconds);
+  out.add(state.step).add(state.batches).add(std::int64_t{state.epoch}).add(state.batch);
+  out.add(std::int64_t{state.batch_size.examples}).add(std::int64_t{state.batch_size.tokens});
+  out.add(state.inputs).add(state.epoch_loss).add(state.epoch_tokens).add(state.epoch_seconds);
   out.add(state.trained_seconds).add(state.row.loss).add(state.row.tokens).add(state.row.correct);
   out.add(state.row.gradient_norm).add(state.row.steps);
-  out.add(state.best_valid_loss).add(state.best_step);
+  out.add(state.best_step).add(state.cut_short);
   return out.line();
+}
+
+void read_progress(const Metadata& metadata, TrainState& state) {
+  RecordReader in(line_of(metadata, kProgress));
+  state.step = in.integer();
+  state.batches = in.integer();
+  state.epoch = static_cast<int>(in.integer());
+  state.batch = in.integer();
+  state.batch_size.examples = static_cast<int>(in.integer());
+  state.batch_size.tokens = static_cast<int>(in.integer());
+  state.inputs = in.integer();
+  state.epoch_loss = in.number();
+  state.epoch_tokens = in.integer();
+  state.epoch_seconds = in.number();
+  state.trained_seconds = in.number();
+  state.row.loss = in.number();
+  state.row.tokens = in.integer();
+  state.row.correct = in.integer();
+  state.row.gradient_norm = in.number();
+  state.row.steps = in.integer();
+  state.best_step = in.integer();
+  state.cut_short = in.boolean();
+  expect_end(in, kProgress);
 }
 
 std::string row_line(const MetricRow& row) {
@@ -70,15 +113,43 @@ MetricRow row_from(const std::string& line) {
   return row;
 }
 
+// The numbers of an epoch in the order of its record: the same list writes and reads.
+template <typename Epoch>
+auto numbers_of(Epoch& epoch) {
+  auto& scores = epoch.scores;
+  return std::array{&epoch.train_loss,
+                    &epoch.valid_loss,
+                    &epoch.rate,
+                    &epoch.epoch_seconds,
+                    &epoch.trained_seconds,
+                    &epoch.examples_per_second,
+                    &epoch.tokens_per_second,
+                    &scores.exact,
+                    &scores.character_accuracy,
+                    &scores.correction,
+                    &scores.copy_exact,
+                    &scores.copy_character_accuracy,
+                    &scores.character_error_rate,
+                    &scores.word_error_rate,
+                    &scores.bleu};
+}
+
+void read_samples(RecordReader& in, EpochDone& epoch) {
+  while (!in.at_end()) {
+    Sample sample;
+    sample.source = in.text();
+    sample.target = in.text();
+    sample.output = in.text();
+    epoch.samples.push_back(sample);
+  }
+}
+
 std::string epoch_line(const EpochDone& epoch) {
   RecordWriter out;
   out.add(std::int64_t{epoch.epoch}).add(std::int64_t{epoch.epochs}).add(epoch.step);
-  out.add(epoch.train_loss).add(epoch.valid_loss);
-  const Scores& scores = epoch.scores;
-  out.add(scores.examples).add(scores.exact).add(scores.character_accuracy).add(scores.corrupted);
-  out.add(scores.correction).add(scores.copy_exact).add(scores.copy_character_accuracy);
-  out.add(epoch.best).add(epoch.rate).add(epoch.digest).add(epoch.epoch_seconds);
-  out.add(epoch.trained_seconds).add(epoch.examples_per_second).add(epoch.tokens_per_second);
+  for (const double* number : numbers_of(epoch)) out.add(*number);
+  out.add(epoch.scores.examples).add(epoch.scores.corrupted).add(epoch.scores.bleu_signature);
+  out.add(epoch.best).add(std::string(word_of(kMeasureWords, epoch.measure))).add(epoch.digest);
   for (const Sample& sample : epoch.samples) {
     out.add(sample.source).add(sample.target).add(sample.output);
   }
@@ -86,6 +157,56 @@ std::string epoch_line(const EpochDone& epoch) {
 }
 
 EpochDone epoch_from(const std::string& line) {
+  RecordReader in(line);
+  EpochDone epoch;
+  epoch.epoch = static_cast<int>(in.integer());
+  epoch.epochs = static_cast<int>(in.integer());
+  epoch.step = in.integer();
+  for (double* number : numbers_of(epoch)) *number = in.number();
+  epoch.scores.examples = in.integer();
+  epoch.scores.corrupted = in.integer();
+  epoch.scores.bleu_signature = in.text();
+  epoch.best = in.boolean();
+  const std::string measure = in.text();
+  epoch.measure = choice_of_word(kMeasureWords, measure);
+  if (measure != word_of(kMeasureWords, epoch.measure)) {
+    throw Error(ErrorKind::kCorrupt, "the checkpoint follows an unknown measure: " + measure);
+  }
+  epoch.digest = in.text();
+  read_samples(in, epoch);
+  return epoch;
+}
+
+// Checkpoints were once written without the results of all epochs: with the best one alone, and
+// less said of progress and epochs. Such a run had one batch an update, a constant rate and no
+// early stop, and followed the loss.
+bool is_first_form(const Metadata& metadata) {
+  return !metadata.contains(kResults) && !metadata.contains(kStartedFrom);
+}
+
+void read_first_progress(const Metadata& metadata, TrainState& state) {
+  RecordReader in(line_of(metadata, kProgress));
+  state.step = in.integer();
+  state.batches = state.step;
+  state.epoch = static_cast<int>(in.integer());
+  state.batch = in.integer();
+  state.inputs = in.integer();
+  state.epoch_loss = in.number();
+  state.epoch_tokens = in.integer();
+  state.epoch_seconds = in.number();
+  state.trained_seconds = in.number();
+  state.row.loss = in.number();
+  state.row.tokens = in.integer();
+  state.row.correct = in.integer();
+  state.row.gradient_norm = in.number();
+  state.row.steps = in.integer();
+  // Which of them was the best does not matter to such a run, only how good it was.
+  state.results.assign(static_cast<std::size_t>(state.epoch) - 1, in.number());
+  state.best_step = in.integer();
+  expect_end(in, kProgress);
+}
+
+EpochDone first_epoch_from(const std::string& line) {
   RecordReader in(line);
   EpochDone epoch;
   epoch.epoch = static_cast<int>(in.integer());
@@ -107,20 +228,25 @@ EpochDone epoch_from(const std::string& line) {
   epoch.trained_seconds = in.number();
   epoch.examples_per_second = in.number();
   epoch.tokens_per_second = in.number();
-  while (!in.at_end()) {
-    Sample sample;
-    sample.source = in.text();
-    sample.target = in.text();
-    sample.output = in.text();
-    epoch.samples.push_back(sample);
-  }
+  read_samples(in, epoch);
   return epoch;
+}
+
+// What the settings do not say was not there to be chosen, and was as it is by default.
+void complete_first_settings(std::vector<std::string>& settings) {
+  for (const std::string& line : identity_of(RunFile())) {
+    const std::string key = line.substr(0, line.find(" = "));
+    if (setting_of(settings, key).empty()) settings.push_back(line);
+  }
 }
 
 }  // namespace
 
 void encode_state(const TrainState& state, const RunIdentity& identity, Metadata& metadata) {
   metadata[kProgress] = progress_line(state);
+  RecordWriter results;
+  for (const double result : state.results) results.add(result);
+  metadata[kResults] = state.results.empty() ? "" : results.line();
   std::string rows;
   for (const MetricRow& row : state.rows) rows += row_line(row);
   metadata[kRows] = rows;
@@ -135,33 +261,29 @@ void encode_state(const TrainState& state, const RunIdentity& identity, Metadata
   metadata[kSource] = identity.source_vocabulary;
   metadata[kTarget] = identity.target_vocabulary;
   metadata[kConfig] = identity.config;
+  metadata[kStartedFrom] = identity.started_from;
 }
 
 TrainState decode_state(const Metadata& metadata) {
-  std::string line = value_of(metadata, kProgress);
-  if (!line.empty() && line.back() == '\n') line.pop_back();
-  RecordReader in(line);
   TrainState state;
-  state.step = in.integer();
-  state.epoch = static_cast<int>(in.integer());
-  state.batch = in.integer();
-  state.inputs = in.integer();
-  state.epoch_loss = in.number();
-  state.epoch_tokens = in.integer();
-  state.epoch_seconds = in.number();
-  state.trained_seconds = in.number();
-  state.row.loss = in.number();
-  state.row.tokens = in.integer();
-  state.row.correct = in.integer();
-  state.row.gradient_norm = in.number();
-  state.row.steps = in.integer();
-  state.best_valid_loss = in.number();
-  state.best_step = in.integer();
+  const bool first_form = is_first_form(metadata);
+  if (first_form) {
+    read_first_progress(metadata, state);
+    const std::string size =
+        setting_of(lines_of_text(value_of(metadata, kSettings)), "train.batch_size");
+    state.batch_size.examples = static_cast<int>(RecordReader(size).integer());
+  } else {
+    read_progress(metadata, state);
+    for (const std::string& line : lines_of_text(value_of(metadata, kResults))) {
+      RecordReader in(line);
+      while (!in.at_end()) state.results.push_back(in.number());
+    }
+  }
   for (const std::string& row : lines_of_text(value_of(metadata, kRows))) {
     state.rows.push_back(row_from(row));
   }
   for (const std::string& epoch : lines_of_text(value_of(metadata, kEpochs))) {
-    state.epochs.push_back(epoch_from(epoch));
+    state.epochs.push_back(first_form ? first_epoch_from(epoch) : epoch_from(epoch));
   }
   return state;
 }
@@ -174,6 +296,11 @@ RunIdentity decode_identity(const Metadata& metadata) {
   identity.source_vocabulary = value_of(metadata, kSource);
   identity.target_vocabulary = value_of(metadata, kTarget);
   identity.config = value_of(metadata, kConfig);
+  if (is_first_form(metadata)) {
+    complete_first_settings(identity.settings);
+  } else {
+    identity.started_from = value_of(metadata, kStartedFrom);
+  }
   return identity;
 }
 

@@ -1,21 +1,26 @@
 #include "model/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model/base/error.h"
 #include "model/checkpoint/store.h"
 #include "model/data/batch_stream.h"
 #include "model/train/answerer.h"
 #include "model/train/held_out.h"
+#include "model/train/measure.h"
 #include "model/train/pace.h"
 #include "model/train/preparation.h"
+#include "model/train/run_course.h"
+#include "model/train/run_records.h"
 #include "model/train/run_saver.h"
+#include "model/train/step_ledger.h"
 
 namespace traind {
 namespace {
@@ -23,23 +28,18 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kBetweenProgress = std::chrono::milliseconds(250);
+constexpr double kSecondsInHour = 3600;
 
-double mean(double sum, std::int64_t count) {
-  return count == 0 ? 0.0 : sum / static_cast<double>(count);
-}
-
-// Loss scaling may skip a step whose gradients are too large for 16 bits, as long as it can still
-// lower its scale; a loss that is not finite is none of its business.
-void refuse_divergence(std::int64_t step, const StepResult& result) {
-  const bool loss_is_finite = std::isfinite(result.loss.loss);
-  const bool norm_is_fine =
-      result.skipped ? result.loss_scale > 1 : std::isfinite(result.gradient_norm);
-  if (loss_is_finite && norm_is_fine) return;
-  throw Error(ErrorKind::kDiverged,
-              "step " + std::to_string(step) + ": the " +
-                  (loss_is_finite ? "gradient norm" : "loss") +
-                  " is not finite. The newest checkpoint is from before it; try a lower "
-                  "train.learning_rate or train.clip_norm.");
+UpdateSettings update_settings(const TrainSection& train) {
+  UpdateSettings settings;
+  settings.optimizer = train.optimizer;
+  settings.beta1 = static_cast<float>(train.beta1);
+  settings.beta2 = static_cast<float>(train.beta2);
+  settings.epsilon = static_cast<float>(train.epsilon);
+  settings.clip_norm = static_cast<float>(train.clip_norm);
+  settings.momentum = static_cast<float>(train.momentum);
+  settings.weight_decay = static_cast<float>(train.weight_decay);
+  return settings;
 }
 
 }  // namespace
@@ -50,82 +50,76 @@ struct Trainer::Session {
           EventSink& sink, TrainerControl& trainer_control)
       : ready(std::move(prepared)),
         run(ready.run),
-        device(ready.model->device()),
         state(ready.state),
         events(sink),
         control(trainer_control),
-        held_out(*ready.corpus, *ready.source, *ready.target, run.train.batch_size,
-                 device.step_multiple),
         saver(run, ready, store, sink, trainer_control),
         pace(state.trained_seconds, Clock::now()),
+        ledger(*ready.model, state, pace),
         epoch_begin(Clock::now()) {
-    if (options.open_gauges) gauges = options.open_gauges(device);
+    if (options.open_gauges) gauges = options.open_gauges(ready.model->device());
   }
 
   Preparation ready;
   const RunFile& run;
-  const DeviceInfo& device;
   TrainState& state;
   EventSink& events;
   TrainerControl& control;
-  HeldOut held_out;
   RunSaver saver;
   Pace pace;
+  StepLedger ledger;
   Clock::time_point epoch_begin;
   Clock::time_point last_progress;
   std::function<GpuGauges()> gauges;
-  std::int64_t batches = 0;  // in the epoch being trained
-  double last_loss = 0;      // of the last step whose result is known, nats a token
-  // The newest step, as long as its result is not read: it is taken while the next one is under
-  // way, so that the device never waits for us. Nothing is told, saved or ended before it is.
-  struct Unsettled {
-    std::int64_t step = 0;  // its number, from 1
-    std::int64_t examples = 0;
-    std::int64_t tokens = 0;
-  };
-  std::optional<Unsettled> unsettled;
-  std::int64_t skipped_steps = 0;  // by loss scaling, in this epoch, by this worker
-  float loss_scale = 0;
+  // Of the epoch under way.
+  std::optional<BatchPlan> plan;
+  int planned_epoch = 0;
+  std::optional<HeldOut> held_out;
+  BatchSize held_out_size;
+  std::int64_t batches = 0;
+  bool limited = false;  // a limit of steps or hours ends it before its last batch
 
   void begin();
+  void open_epoch();
   bool train_epoch();
   bool finish_epoch();
-  void step(const Batch& batch);
-  void settle();
-  void count(const Unsettled& step, const StepResult& result);
+  void update(const std::vector<Batch>& group);
+  void after_update(std::int64_t batches_before);
+  void look_for_limit();
   void finish_row();
   void save_when_due();
-  void tell_skipped_steps();
-  EpochDone epoch_record(const Validation& validation);
   void tell_progress(Phase phase, bool now = false);
+  double rate() const { return rate_of(run, state, state.step, batches); }
+  double trained_seconds() const { return pace.trained_seconds(Clock::now()); }
   double seconds_in_epoch() const;
   void end(EndReason reason);
 };
 
 void Trainer::Session::begin() {
-  const CorpusReport& corpus = ready.corpus->report();
-  RunStarted started;
-  started.device = device.kind;
-  started.device_name = device.name;
-  started.device_reason = ready.device.reason;
-  started.parameters = ready.model->parameter_count();
-  started.train_examples = corpus.train_examples;
-  started.valid_examples = corpus.valid_examples;
-  started.skipped_lines = corpus.skipped_lines;
-  started.source_vocabulary = ready.source->size();
-  started.target_vocabulary = ready.target->size();
-  batches = BatchPlan(*ready.corpus, run.seed, state.epoch, run.train.batch_size).size();
-  started.batches_per_epoch = batches;
-  started.epochs = run.train.epochs;
-  started.resumed_step = ready.resumed_step;
-  started.resumed_from = ready.resumed_from;
-  started.corpus_fingerprint = ready.identity.corpus_fingerprint;
-  started.config = ready.identity.config;
-  events.on_event(started);
+  open_epoch();
+  events.on_event(started_record(ready, batches));
+  for (const SettingChanged& change : ready.changes) events.on_event(change);
   // What the last worker may not have got across. Whoever has it already replaces it by itself.
   for (const MetricRow& row : state.rows) events.on_event(row);
   for (const EpochDone& epoch : state.epochs) events.on_event(epoch);
   tell_progress(Phase::kTraining, true);
+}
+
+// The batches of the epoch in state.epoch. An epoch under way ends with the batch size it began
+// with. Throws Error(kCancelled) when a stop comes in between.
+void Trainer::Session::open_epoch() {
+  if (state.batch == 0) state.batch_size = batch_size_of(run.train);
+  if (!held_out || held_out_size != state.batch_size) {
+    held_out.emplace(*ready.corpus, ready.encoding(), state.batch_size, run.decode);
+    held_out_size = state.batch_size;
+  }
+  if (planned_epoch == state.epoch) return;
+  plan.emplace(*ready.corpus, run.seed, state.epoch, state.batch_size, ready.encoding(), [this] {
+    if (control.stop_requested()) throw Error(ErrorKind::kCancelled, "stopped between two epochs");
+    tell_progress(Phase::kIndexing);
+  });
+  planned_epoch = state.epoch;
+  batches = plan->size();
 }
 
 double Trainer::Session::seconds_in_epoch() const {
@@ -142,149 +136,118 @@ void Trainer::Session::tell_progress(Phase phase, bool now) {
   progress.epoch = std::min(state.epoch, run.train.epochs);
   progress.batch = state.batch;
   progress.batches = batches;
-  progress.loss = last_loss;
+  progress.loss = ledger.last_loss();
   progress.examples_per_second = pace.examples_per_second();
   progress.tokens_per_second = pace.tokens_per_second();
   progress.trained_seconds = pace.trained_seconds(time);
-  const int epochs_left = run.train.epochs - state.epoch;
-  progress.seconds_left =
-      pace.seconds_left(batches - state.batch + epochs_left * batches, epochs_left + 1);
+  const std::int64_t updates = total_updates(run.train, state, batches) - state.step;
+  const std::int64_t an_epoch = std::max<std::int64_t>(1, updates_of(run.train, batches));
+  progress.seconds_left = pace.seconds_left(updates, updates / an_epoch + 1);
+  if (run.train.max_hours > 0 && progress.seconds_left >= 0) {
+    const double allowed = run.train.max_hours * kSecondsInHour - progress.trained_seconds;
+    progress.seconds_left = std::clamp(progress.seconds_left, 0.0, std::max(0.0, allowed));
+  }
   if (gauges) progress.gpu = gauges();
   events.on_event(progress);
 }
 
-// Everything about the step is decided by (run file, corpus, seed, step). A step that loss scaling
+// Everything about the update is decided by (run file, corpus, seed, state). One that loss scaling
 // skips counts like any other, in the state as in Adam's bias correction: whether it was skipped is
 // known only when the next one is under way.
-void Trainer::Session::step(const Batch& batch) {
-  const SequencePair pair = pair_of(batch);
-  ready.model->forward_backward(pair, {run.seed, static_cast<std::uint64_t>(state.step)});
-  UpdateSettings adam;
-  adam.beta1 = static_cast<float>(run.train.beta1);
-  adam.beta2 = static_cast<float>(run.train.beta2);
-  adam.epsilon = static_cast<float>(run.train.epsilon);
-  adam.clip_norm = static_cast<float>(run.train.clip_norm);
-  ready.model->update(adam, state.step + 1, static_cast<float>(run.train.learning_rate));
-  ++state.step;
-  ++state.batch;
-  state.inputs += batch.batch_size;
-  const std::optional<Unsettled> before = std::exchange(
-      unsettled,
-      Unsettled{state.step, batch.batch_size, batch.source_tokens() + batch.target_tokens()});
-  if (before) count(*before, ready.model->take_result());
-}
-
-void Trainer::Session::settle() {
-  if (!unsettled) return;
-  const Unsettled step = *std::exchange(unsettled, std::nullopt);
-  count(step, ready.model->take_result());
-}
-
-void Trainer::Session::count(const Unsettled& step, const StepResult& result) {
-  refuse_divergence(step.step, result);
-  state.epoch_loss += result.loss.loss;
-  state.epoch_tokens += result.loss.tokens;
-  state.row.loss += result.loss.loss;
-  state.row.tokens += result.loss.tokens;
-  state.row.correct += result.loss.correct;
-  if (result.skipped) {
-    ++skipped_steps;
-  } else {
-    state.row.gradient_norm += result.gradient_norm;
-    ++state.row.steps;
+void Trainer::Session::update(const std::vector<Batch>& group) {
+  TrainingPass pass;
+  pass.seed = run.seed;
+  pass.smoothing = static_cast<float>(run.train.label_smoothing);
+  for (const Batch& batch : group) pass.tokens += batch.target_tokens();
+  std::int64_t examples = 0;
+  std::int64_t tokens = pass.tokens;
+  for (const Batch& batch : group) {
+    pass.draw = static_cast<std::uint64_t>(state.batches);
+    ready.model->forward_backward(pair_of(batch), pass);
+    ++state.batches;
+    ++state.batch;
+    examples += batch.batch_size;
+    tokens += batch.source_tokens();
   }
-  loss_scale = result.loss_scale;
-  last_loss = mean(result.loss.loss, result.loss.tokens);
-  pace.step(step.examples, step.tokens, Clock::now());
-}
-
-void Trainer::Session::tell_skipped_steps() {
-  if (skipped_steps == 0) return;
-  char text[256];
-  std::snprintf(text, sizeof text,
-                "epoch %d: %lld steps were left out because their gradients did not fit into 16 "
-                "bits; the loss scale is now %g. A few are normal; with many, use precision = "
-                "\"bf16\".",
-                state.epoch, static_cast<long long>(skipped_steps),
-                static_cast<double>(loss_scale));
-  events.on_event(Notice{ErrorKind::kDiverged, text});
-  skipped_steps = 0;
+  ++state.step;
+  state.inputs += examples;
+  ready.model->update(update_settings(run.train), state.step, static_cast<float>(rate()));
+  ledger.taken(examples, tokens);
 }
 
 void Trainer::Session::finish_row() {
-  MetricRow row;
-  row.step = state.step;
-  row.epoch = state.epoch;
-  row.batch = state.batch;
-  row.batches_per_epoch = batches;
-  row.inputs = state.inputs;
-  row.loss = mean(state.row.loss, state.row.tokens);
-  row.accuracy = mean(static_cast<double>(state.row.correct), state.row.tokens);
-  row.valid_loss = held_out.first_batch_loss(*ready.model);
-  row.gradient_norm = mean(state.row.gradient_norm, state.row.steps);
-  row.rate = run.train.learning_rate;
-  row.examples_per_second = pace.examples_per_second();
-  row.tokens_per_second = pace.tokens_per_second();
-  row.trained_seconds = pace.trained_seconds(Clock::now());
+  MetricRow row =
+      row_record(state, batches, held_out->first_batch_loss(*ready.model), rate(), pace);
   if (gauges) row.gpu = gauges();
   state.row = {};
   state.rows.push_back(row);
   events.on_event(row);
 }
 
-bool Trainer::Session::train_epoch() {
-  const BatchPlan plan(*ready.corpus, run.seed, state.epoch, run.train.batch_size);
-  batches = plan.size();
-  BatchStream stream(state.batch, batches, [&, epoch = state.epoch](std::int64_t k) {
-    return load_batch(*ready.corpus, plan, k, epoch, *ready.source, *ready.target,
-                      device.step_multiple);
-  });
-  while (state.batch < batches) {
-    if (control.stop_requested()) break;
-    step(stream.next());
-    if (state.batch % run.report.every_batches == 0 || state.batch == batches) {
-      settle();
-      finish_row();
-    }
-    save_when_due();
-    tell_progress(Phase::kTraining);
+void Trainer::Session::look_for_limit() {
+  limited = state.batch > 0 && reached_limit(run.train, state, trained_seconds()).has_value();
+}
+
+// A row ends with the update that brings the epoch's batches to a multiple of report.every_batches
+// or beyond, and with the last update of the epoch.
+void Trainer::Session::after_update(std::int64_t batches_before) {
+  const std::int64_t every = run.report.every_batches;
+  look_for_limit();
+  const bool last = state.batch == batches || limited;
+  if (last || state.batch / every > batches_before / every) {
+    ledger.settle();
+    finish_row();
   }
-  settle();
-  return state.batch == batches;
+  save_when_due();
+  tell_progress(Phase::kTraining);
+}
+
+// False when a stop came in between.
+bool Trainer::Session::train_epoch() {
+  try {
+    open_epoch();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCancelled) throw;
+    return false;
+  }
+  pace.pause_ended(Clock::now());
+  const auto accumulate = static_cast<std::size_t>(run.train.accumulate);
+  BatchStream stream(
+      state.batch, batches,
+      [this, epoch = state.epoch](std::int64_t k) {
+        return load_batch(*ready.corpus, *plan, k, epoch, ready.encoding());
+      },
+      accumulate + 1);
+  look_for_limit();
+  while (state.batch < batches && !limited) {
+    if (control.stop_requested()) break;
+    const std::int64_t before = state.batch;
+    std::vector<Batch> group;
+    while (group.size() < accumulate &&
+           before + static_cast<std::int64_t>(group.size()) < batches) {
+      group.push_back(stream.next());
+    }
+    update(group);
+    after_update(before);
+  }
+  ledger.settle();
+  return state.batch == batches || limited;
 }
 
 void Trainer::Session::save_when_due() {
-  const auto reason = saver.due(state.step);
+  const auto reason = saver.due(state.batches);
   if (!reason) return;
-  settle();
-  saver.save(state, pace.trained_seconds(Clock::now()), seconds_in_epoch(), *reason);
-}
-
-EpochDone Trainer::Session::epoch_record(const Validation& validation) {
-  EpochDone epoch;
-  epoch.epoch = state.epoch;
-  epoch.epochs = run.train.epochs;
-  epoch.step = state.step;
-  epoch.train_loss = mean(state.epoch_loss, state.epoch_tokens);
-  epoch.valid_loss = validation.loss;
-  epoch.scores = validation.scores;
-  epoch.samples = validation.samples;
-  epoch.best = validation.loss < state.best_valid_loss;
-  epoch.rate = run.train.learning_rate;
-  epoch.epoch_seconds = seconds_in_epoch();
-  epoch.trained_seconds = pace.trained_seconds(Clock::now());
-  epoch.examples_per_second = pace.examples_per_second();
-  epoch.tokens_per_second = pace.tokens_per_second();
-  return epoch;
+  ledger.settle();
+  saver.save(state, trained_seconds(), seconds_in_epoch(), *reason);
 }
 
 // False when a stop came in between: the epoch is validated anew after the resume.
 bool Trainer::Session::finish_epoch() {
-  tell_skipped_steps();
+  if (const auto notice = ledger.take_skipped(state.epoch)) events.on_event(*notice);
   tell_progress(Phase::kValidating, true);
   const Clock::time_point begin = Clock::now();
   const auto validation =
-      held_out.validate(*ready.model, run.seed, state.epoch, run.report.samples, [this] {
+      held_out->validate(*ready.model, run.seed, state.epoch, run.report.samples, [this] {
         tell_progress(Phase::kValidating);
         return !control.stop_requested();
       });
@@ -294,12 +257,12 @@ bool Trainer::Session::finish_epoch() {
                                           std::to_string(state.epoch) + " is not finite");
   }
   pace.validated(std::chrono::duration<double>(Clock::now() - begin).count());
-  const EpochDone epoch = epoch_record(*validation);
-  if (epoch.best) {
-    state.best_valid_loss = epoch.valid_loss;
-    state.best_step = state.step;
-  }
+  EpochDone epoch = epoch_record(run, state, *validation, rate(), pace);
+  epoch.epoch_seconds = seconds_in_epoch();
+  state.results.push_back(value_of(epoch.measure, epoch.valid_loss, epoch.scores));
+  if (epoch.best) state.best_step = state.step;
   state.epochs.push_back(epoch);
+  state.cut_short = state.batch < batches;
   ++state.epoch;
   state.batch = 0;
   state.inputs = 0;
@@ -307,24 +270,24 @@ bool Trainer::Session::finish_epoch() {
   state.epoch_tokens = 0;
   state.epoch_seconds = 0;
   epoch_begin = Clock::now();
-  saver.save_epoch(state, pace.trained_seconds(Clock::now()),
-                   [this] { tell_progress(Phase::kSaving, true); });
+  saver.save_epoch(state, trained_seconds(), [this] { tell_progress(Phase::kSaving, true); });
   events.on_event(state.epochs.back());
   pace.pause_ended(Clock::now());
   return true;
 }
 
 void Trainer::Session::end(EndReason reason) {
-  if (reason == EndReason::kStopRequested) {
-    saver.save_stop(state, pace.trained_seconds(Clock::now()), seconds_in_epoch(),
+  const bool stopped = reason == EndReason::kStopRequested;
+  if (stopped) {
+    saver.save_stop(state, trained_seconds(), seconds_in_epoch(),
                     [this] { tell_progress(Phase::kSaving, true); });
   }
   RunEnded ended;
   ended.reason = reason;
   ended.step = state.step;
-  ended.epoch = std::min(state.epoch, run.train.epochs);
+  ended.epoch = stopped ? std::min(state.epoch, run.train.epochs) : state.epoch - 1;
   ended.digest = saver.newest_digest();
-  ended.trained_seconds = pace.trained_seconds(Clock::now());
+  ended.trained_seconds = trained_seconds();
   events.on_event(ended);
 }
 
@@ -336,6 +299,7 @@ void Trainer::run() {
   PrepareOptions prepare_options;
   prepare_options.folder = options_.folder;
   prepare_options.accept_changed_data = options_.accept_changed_data;
+  prepare_options.changes = options_.changes;
   prepare_options.files = options_.files;
   prepare_options.make_device = options_.make_device;
   prepare_options.on_progress = [this] {
@@ -347,12 +311,16 @@ void Trainer::run() {
   Session session(prepare(run_, prepare_options, store, events_), options_, store, events_,
                   control_);
   session.begin();
-  while (session.state.epoch <= run_.train.epochs) {
-    if (session.train_epoch() && session.finish_epoch()) continue;
-    session.end(EndReason::kStopRequested);
-    return;
+  for (;;) {
+    // A limit that was reached in the middle of an epoch waits for that epoch's validation.
+    if (session.state.batch == 0) {
+      const auto reason = reason_to_end(run_.train, session.state, session.trained_seconds());
+      if (reason) return session.end(*reason);
+    }
+    if (!session.train_epoch() || !session.finish_epoch()) {
+      return session.end(EndReason::kStopRequested);
+    }
   }
-  session.end(EndReason::kAllEpochs);
 }
 
 }  // namespace traind

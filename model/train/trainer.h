@@ -15,12 +15,14 @@
 #include "model/train/events.h"
 #include "model/train/run_file.h"
 #include "model/train/run_folder.h"
+#include "model/train/settings_change.h"
 
 namespace traind {
 
 struct TrainerOptions {
   RunFolder folder;
   bool accept_changed_data = false;
+  Changes changes;                  // what may differ from the run file that the run began with
   FileOps* files = &posix_files();  // for checkpoints
   std::function<ChosenBackend(const DeviceChoice&)> make_device = make_backend;
   // Called once with the device that was chosen; what it returns is called for each Progress and

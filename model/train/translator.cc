@@ -1,10 +1,12 @@
 #include "model/train/translator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "model/base/error.h"
 #include "model/checkpoint/store.h"
 #include "model/data/utf8.h"
+#include "model/train/model_checkpoint.h"
 
 namespace traind {
 namespace {
@@ -27,28 +29,55 @@ LoadedCheckpoint load(const RunFolder& folder, bool best) {
   return store.load(checkpoint_name(step));
 }
 
+AnswerSettings settings_of(const RunFile& run, const TranslateOptions& options) {
+  AnswerSettings settings;
+  settings.search = search_of(run.decode);
+  settings.search.temperature = static_cast<float>(options.temperature);
+  settings.search.seed = options.seed;
+  settings.answers = options.answers;
+  settings.max_tokens = options.max_tokens.value_or(0);
+  int& beam = settings.search.beam;
+  if (options.temperature > 0) {
+    if (options.beam.value_or(1) != 1) {
+      throw Error(ErrorKind::kConfig,
+                  "a beam looks for likely answers and a temperature draws them: give one of both");
+    }
+    beam = 1;
+  } else {
+    beam = options.beam.value_or(std::max(beam, options.answers));
+  }
+  return settings;
+}
+
 }  // namespace
 
-Translator::Translator(const RunFile& run, const RunFolder& folder, bool best) {
-  const LoadedCheckpoint loaded = load(folder, best);
+Translator::Translator(const RunFile& run, const RunFolder& folder, const TranslateOptions& options)
+    : settings_(settings_of(run, options)) {
+  const LoadedCheckpoint loaded = load(folder, options.best);
   checkpoint_ = loaded.file;
   const RunIdentity identity = decode_identity(loaded.content.metadata);
   source_ = std::make_unique<Vocabulary>(vocabulary_from_text(identity.source_vocabulary));
   target_ = std::make_unique<Vocabulary>(vocabulary_from_text(identity.target_vocabulary));
+  const ModelShape shape = shape_of(run, *source_, *target_);
+  const std::string misfit = weights_misfit(loaded.content, shape);
+  if (!misfit.empty()) {
+    throw Error(ErrorKind::kCorrupt, checkpoint_ + " is not of the run file's model: " + misfit);
+  }
   // One thread: an answer can wait a moment, the training beside it should not.
   device_ = make_backend({"cpu", 1});
-  model_ = std::make_unique<SequenceModel>(*device_.backend, shape_of(run, *source_, *target_));
-  restore_model(loaded.content, *model_);
+  model_ = std::make_unique<SequenceModel>(*device_.backend, shape);
+  restore_weights(loaded.content, *model_);
 }
 
-std::vector<std::string> Translator::answer(std::span<const std::string> lines) {
+std::vector<std::vector<Answer>> Translator::answer(std::span<const std::string> lines) const {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (scan_text(lines[i]).fault != TextFault::kNone) {
       throw Error(ErrorKind::kData, "line " + std::to_string(i + 1) +
                                         " is not valid UTF-8 or has control characters in it");
     }
   }
-  return Answerer(*model_, *source_, *target_).answer(lines);
+  const BatchEncoding encoding{source_.get(), target_.get(), model_->device().step_multiple};
+  return Answerer(*model_, encoding, settings_).answer(lines);
 }
 
 }  // namespace traind

@@ -7,6 +7,7 @@
 #include "model/base/error.h"
 #include "model/base/files.h"
 #include "model/data/corpus.h"
+#include "model/train/initial_weights.h"
 #include "model/train/preparation.h"
 #include "model/train/run_file.h"
 #include "model/worker/commands.h"
@@ -49,6 +50,17 @@ void check_space(const RunFile& run, std::uint64_t checkpoint, const std::string
                                        ": make room, or lower checkpoint.keep");
 }
 
+// The model's shape with the corpus' vocabularies, or with those of the checkpoint that it will
+// begin with, which must fit.
+ModelShape planned_shape(const RunFile& run, const Corpus& corpus, const std::string& from) {
+  if (from.empty()) return shape_of(run, corpus.source_vocabulary(), corpus.target_vocabulary());
+  const InitialWeights initial = load_initial(from);
+  const ModelShape shape = shape_of(run, vocabulary_from_text(initial.identity.source_vocabulary),
+                                    vocabulary_from_text(initial.identity.target_vocabulary));
+  check_initial(initial, run, shape);
+  return shape;
+}
+
 void check(const CheckArguments& arguments, v1::CheckReport& report) {
   const RunFile run = read_run_file(arguments);
   report.set_name(run.name);
@@ -62,7 +74,7 @@ void check(const CheckArguments& arguments, v1::CheckReport& report) {
     report.add_notices("skipped " + bad.file + ":" + std::to_string(bad.line) + ": " + bad.what);
   }
   const std::uint64_t bytes =
-      checkpoint_bytes(shape_of(run, corpus->source_vocabulary(), corpus->target_vocabulary()));
+      checkpoint_bytes(planned_shape(run, *corpus, arguments.from), run.train.optimizer);
   report.set_checkpoint_bytes(static_cast<std::int64_t>(bytes));
   check_space(run, bytes, arguments.folder);
   // With "auto" there is always a device; one that was asked for by name must be there, and so must

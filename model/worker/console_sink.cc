@@ -2,11 +2,33 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
+#include <string>
 
 #include "model/base/clock.h"
+#include "model/train/measure.h"
 
 namespace traind {
+namespace {
+
+const char* in_words(EndReason reason) {
+  switch (reason) {
+    case EndReason::kAllEpochs:
+      return "completed";
+    case EndReason::kStopRequested:
+      return "stopped";
+    case EndReason::kEarlyStop:
+      return "completed: no better epoch for train.patience epochs,";
+    case EndReason::kStepLimit:
+      return "completed: train.max_steps is reached,";
+    case EndReason::kTimeLimit:
+      return "completed: train.max_hours is reached,";
+  }
+  return "ended";
+}
+
+}  // namespace
 
 ConsoleSink::ConsoleSink(TrainerControl& control)
     : control_(control), terminal_(isatty(STDOUT_FILENO) == 1) {}
@@ -32,6 +54,9 @@ void ConsoleSink::print(const RunStarted& event) {
               static_cast<long long>(event.train_examples),
               static_cast<long long>(event.valid_examples),
               static_cast<long long>(event.batches_per_epoch));
+  if (!event.started_from.empty()) {
+    std::printf("began with the weights of %s\n", event.started_from.c_str());
+  }
   if (event.resumed_step >= 0) {
     std::printf("going on from %s, step %lld\n", event.resumed_from.c_str(),
                 static_cast<long long>(event.resumed_step));
@@ -60,20 +85,33 @@ void ConsoleSink::print(const MetricRow& event) {
 
 void ConsoleSink::print(const EpochDone& event) {
   clear_progress();
-  const Scores& scores = event.scores;
-  std::printf("epoch %d/%d done in %s: loss %.4f, validation loss %.4f%s\n", event.epoch,
-              event.epochs, duration_words(event.epoch_seconds).c_str(), event.train_loss,
-              event.valid_loss, event.best ? " (best)" : "");
+  const bool by_loss = event.measure == Measure::kLoss;
+  const std::string best =
+      by_loss ? " (best)" : std::string(" (best ") + name_of(event.measure) + ")";
+  std::printf("epoch %d/%d done in %s: loss %.4f, validation loss %.4f, perplexity %.4g%s\n",
+              event.epoch, event.epochs, duration_words(event.epoch_seconds).c_str(),
+              event.train_loss, event.valid_loss, std::exp(event.valid_loss),
+              event.best ? best.c_str() : "");
+  if (event.scores.examples > 0) print(event.scores);
+  for (const Sample& sample : event.samples) {
+    if (event.scores.examples == 0) {
+      std::printf("  goes on: %s -> %s\n", sample.source.c_str(), sample.output.c_str());
+      continue;
+    }
+    std::printf("  %s %s -> %s%s\n", sample.right() ? "right:" : "wrong:", sample.source.c_str(),
+                sample.output.c_str(),
+                sample.right() ? "" : (" (expected " + sample.target + ")").c_str());
+  }
+}
+
+void ConsoleSink::print(const Scores& scores) {
   std::printf(
       "  exact match %.1f %%, character accuracy %.1f %%, correction rate %.1f %%, "
       "copying the input %.1f %%\n",
       100 * scores.exact, 100 * scores.character_accuracy, 100 * scores.correction,
       100 * scores.copy_exact);
-  for (const Sample& sample : event.samples) {
-    std::printf("  %s %s -> %s%s\n", sample.right() ? "right:" : "wrong:", sample.source.c_str(),
-                sample.output.c_str(),
-                sample.right() ? "" : (" (expected " + sample.target + ")").c_str());
-  }
+  std::printf("  character error rate %.1f %%, word error rate %.1f %%, BLEU %.1f\n",
+              100 * scores.character_error_rate, 100 * scores.word_error_rate, scores.bleu);
 }
 
 void ConsoleSink::print(const CheckpointSaved& event) {
@@ -82,7 +120,11 @@ void ConsoleSink::print(const CheckpointSaved& event) {
 }
 
 void ConsoleSink::print(const CheckpointPruned&) {}
-void ConsoleSink::print(const SettingChanged&) {}
+void ConsoleSink::print(const SettingChanged& event) {
+  clear_progress();
+  std::printf("%s was %s, is %s from epoch %d on\n", event.key.c_str(), event.was.c_str(),
+              event.is.c_str(), event.epoch);
+}
 
 void ConsoleSink::print(const Notice& event) {
   clear_progress();
@@ -91,8 +133,7 @@ void ConsoleSink::print(const Notice& event) {
 
 void ConsoleSink::print(const RunEnded& event) {
   clear_progress();
-  std::printf("%s at step %lld after %s, digest %s\n",
-              event.reason == EndReason::kAllEpochs ? "completed" : "stopped",
+  std::printf("%s at step %lld after %s, digest %s\n", in_words(event.reason),
               static_cast<long long>(event.step), duration_words(event.trained_seconds).c_str(),
               event.digest.c_str());
 }

@@ -20,6 +20,7 @@ class ConsoleSink final : public EventSink {
   void print(const Progress& event);
   void print(const MetricRow& event);
   void print(const EpochDone& event);
+  void print(const Scores& scores);
   void print(const CheckpointSaved& event);
   void print(const CheckpointPruned& event);
   void print(const SettingChanged& event);

@@ -33,6 +33,56 @@ v1::CheckpointReason to_proto(CheckpointReason reason) {
   return v1::CHECKPOINT_REASON_UNSPECIFIED;
 }
 
+v1::Measure to_proto(Measure measure) {
+  switch (measure) {
+    case Measure::kLoss:
+      return v1::MEASURE_LOSS;
+    case Measure::kExact:
+      return v1::MEASURE_EXACT;
+    case Measure::kCharacterAccuracy:
+      return v1::MEASURE_CHARACTER_ACCURACY;
+    case Measure::kCharacterErrorRate:
+      return v1::MEASURE_CHARACTER_ERROR_RATE;
+    case Measure::kWordErrorRate:
+      return v1::MEASURE_WORD_ERROR_RATE;
+    case Measure::kBleu:
+      return v1::MEASURE_BLEU;
+    case Measure::kCorrection:
+      return v1::MEASURE_CORRECTION;
+  }
+  return v1::MEASURE_UNSPECIFIED;
+}
+
+v1::EndReason to_proto(EndReason reason) {
+  switch (reason) {
+    case EndReason::kAllEpochs:
+      return v1::END_REASON_ALL_EPOCHS;
+    case EndReason::kStopRequested:
+      return v1::END_REASON_STOP_REQUESTED;
+    case EndReason::kEarlyStop:
+      return v1::END_REASON_EARLY_STOP;
+    case EndReason::kStepLimit:
+      return v1::END_REASON_STEP_LIMIT;
+    case EndReason::kTimeLimit:
+      return v1::END_REASON_TIME_LIMIT;
+  }
+  return v1::END_REASON_UNSPECIFIED;
+}
+
+void fill(const Scores& from, v1::Scores& to) {
+  to.set_examples(from.examples);
+  to.set_exact(from.exact);
+  to.set_character_accuracy(from.character_accuracy);
+  to.set_corrupted(from.corrupted);
+  to.set_correction(from.correction);
+  to.set_copy_exact(from.copy_exact);
+  to.set_copy_character_accuracy(from.copy_character_accuracy);
+  to.set_character_error_rate(from.character_error_rate);
+  to.set_word_error_rate(from.word_error_rate);
+  to.set_bleu(from.bleu);
+  to.set_bleu_signature(from.bleu_signature);
+}
+
 void fill(const GpuGauges& from, v1::GpuGauges& to) {
   to.set_utilisation(from.utilisation);
   to.set_memory_bytes(from.memory_bytes);
@@ -62,6 +112,7 @@ struct Filler {
     to->set_resumed_from(from.resumed_from);
     to->set_corpus_fingerprint(from.corpus_fingerprint);
     to->set_config(from.config);
+    to->set_started_from(from.started_from);
   }
 
   void operator()(const Progress& from) const {
@@ -111,14 +162,8 @@ struct Filler {
     to->set_trained_seconds(from.trained_seconds);
     to->set_examples_per_second(from.examples_per_second);
     to->set_tokens_per_second(from.tokens_per_second);
-    v1::Scores* scores = to->mutable_scores();
-    scores->set_examples(from.scores.examples);
-    scores->set_exact(from.scores.exact);
-    scores->set_character_accuracy(from.scores.character_accuracy);
-    scores->set_corrupted(from.scores.corrupted);
-    scores->set_correction(from.scores.correction);
-    scores->set_copy_exact(from.scores.copy_exact);
-    scores->set_copy_character_accuracy(from.scores.copy_character_accuracy);
+    to->set_measure(to_proto(from.measure));
+    fill(from.scores, *to->mutable_scores());
     for (const Sample& sample : from.samples) {
       v1::Sample* shown = to->add_samples();
       shown->set_source(sample.source);
@@ -140,10 +185,18 @@ struct Filler {
     to->set_reason(to_proto(from.reason));
   }
 
-  void operator()(const SettingChanged&) const {}
   void operator()(const CheckpointPruned& from) const {
     v1::CheckpointPruned* to = out.mutable_checkpoint_pruned();
     to->set_file(from.file);
+  }
+
+  void operator()(const SettingChanged& from) const {
+    v1::SettingChanged* to = out.mutable_setting_changed();
+    to->set_key(from.key);
+    to->set_was(from.was);
+    to->set_is(from.is);
+    to->set_step(from.step);
+    to->set_epoch(from.epoch);
   }
 
   void operator()(const Notice& from) const {
@@ -158,8 +211,7 @@ struct Filler {
     to->set_epoch(from.epoch);
     to->set_digest(from.digest);
     to->set_trained_seconds(from.trained_seconds);
-    to->set_reason(from.reason == EndReason::kAllEpochs ? v1::END_REASON_ALL_EPOCHS
-                                                        : v1::END_REASON_STOP_REQUESTED);
+    to->set_reason(to_proto(from.reason));
   }
 
   void operator()(const RunFailed& from) const {

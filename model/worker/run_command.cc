@@ -34,6 +34,8 @@ void train(const RunArguments& arguments, EventSink& events, TrainerControl& con
   TrainerOptions options;
   options.folder = folder;
   options.accept_changed_data = arguments.accept_changed_data;
+  // The folder's run file is the daemon's, which changes it when someone asks for that by name.
+  options.changes = {.learning_rate = true, .epochs = true, .batch_size = true};
   options.open_gauges = watch_gpu;
   Trainer(run, options, events, control).run();
 }

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <iomanip>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -19,12 +20,33 @@ v1::TranslateResult translate(const TranslateArguments& arguments) {
   v1::TranslateResult result;
   const RunFolder folder{arguments.folder};
   const RunFile run = parse_run_file(read_whole(folder.run_file()), folder.run_file(), folder.path);
-  Translator translator(run, folder, arguments.best);
+  const Translator translator(run, folder, arguments.options);
   result.set_checkpoint(translator.checkpoint());
   std::vector<std::string> lines;
   for (std::string line; std::getline(std::cin, line);) lines.push_back(line);
-  for (const std::string& answer : translator.answer(lines)) result.add_lines(answer);
+  for (const std::vector<Answer>& answers : translator.answer(lines)) {
+    result.add_lines(answers.front().text);
+    v1::TranslateLine& line = *result.add_results();
+    for (const Answer& answer : answers) {
+      v1::TranslateAnswer& one = *line.add_answers();
+      one.set_text(answer.text);
+      one.set_score(answer.score);
+      one.set_log_probability(answer.log_probability);
+      one.set_ended(answer.ended);
+    }
+  }
   return result;
+}
+
+// A line for a line, or with several answers a group for a line, an empty line after each.
+void print(const v1::TranslateResult& result, bool grouped) {
+  for (const v1::TranslateLine& line : result.results()) {
+    for (const v1::TranslateAnswer& answer : line.answers()) {
+      if (grouped) std::cout << std::fixed << std::setprecision(4) << answer.score() << '\t';
+      std::cout << answer.text() << '\n';
+    }
+    if (grouped) std::cout << '\n';
+  }
 }
 
 }  // namespace
@@ -32,7 +54,7 @@ v1::TranslateResult translate(const TranslateArguments& arguments) {
 int translate_command(const TranslateArguments& arguments) {
   if (!arguments.framed) {
     const v1::TranslateResult result = translate(arguments);
-    for (const std::string& line : result.lines()) std::cout << line << '\n';
+    print(result, arguments.options.answers > 1);
     return std::cout.flush() ? 0 : 1;
   }
   v1::TranslateResult result;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
 
 #include "model/base/error.h"
 #include "model/train/record_text.h"
@@ -17,7 +18,9 @@ using ::testing::HasSubstr;
 TrainState some_state() {
   TrainState state;
   state.step = 123456789012;
+  state.batches = 987654321098;
   state.epoch = 3;
+  state.batch_size = {0, 4096};
   state.batch = 17;
   state.inputs = 2176;
   state.epoch_loss = 0.1 + 0.2;
@@ -25,8 +28,9 @@ TrainState some_state() {
   state.epoch_seconds = 12.5;
   state.trained_seconds = 75768.25;
   state.row = {1.0 / 3, 100, 50, 2.0 / 7, 4};
-  state.best_valid_loss = 0.037;
+  state.results = {0.1, 1.0 / 3};
   state.best_step = 100;
+  state.cut_short = true;
   MetricRow row;
   row.step = 100;
   row.loss = 1.0 / 7;
@@ -35,6 +39,10 @@ TrainState some_state() {
   EpochDone epoch;
   epoch.epoch = 2;
   epoch.scores.exact = 0.704;
+  epoch.scores.bleu = 100.0 / 3;
+  epoch.scores.word_error_rate = 1.25;
+  epoch.scores.bleu_signature = "nrefs:1|case:mixed";
+  epoch.measure = Measure::kBleu;
   epoch.samples = {{"a\tb", "c\nd", "e\\f"}, {"", "", "\xc3\xa4"}};
   epoch.digest = "0123456789abcdef";
   epoch.best = true;
@@ -43,7 +51,9 @@ TrainState some_state() {
 }
 
 RunIdentity some_identity() {
-  return {"spelling", {"seed = 1", "model.layers = 2"}, "feedfeedfeedfeed", "v\\n1", "v2\n", "x"};
+  return {
+      "spelling", {"seed = 1", "model.layers = 2"},           "feedfeedfeedfeed", "v\\n1", "v2\n",
+      "x",        "other checkpoint-000000000001.safetensors"};
 }
 
 TEST(TrainState, ComesBackExactly) {
@@ -53,8 +63,11 @@ TEST(TrainState, ComesBackExactly) {
   const TrainState back = decode_state(metadata);
   EXPECT_EQ(back.step, state.step);
   EXPECT_EQ(back.epoch_loss, state.epoch_loss);
+  EXPECT_EQ(back.batches, state.batches);
+  EXPECT_EQ(back.batch_size, state.batch_size);
+  EXPECT_EQ(back.results, state.results);
+  EXPECT_TRUE(back.cut_short);
   EXPECT_EQ(back.row.loss, state.row.loss);
-  EXPECT_EQ(back.best_valid_loss, state.best_valid_loss);
   ASSERT_EQ(back.rows.size(), 2u);
   EXPECT_EQ(back.rows[1].loss, state.rows[1].loss);
   EXPECT_EQ(back.rows[1].valid_loss, state.rows[1].valid_loss);
@@ -64,15 +77,22 @@ TEST(TrainState, ComesBackExactly) {
   EXPECT_EQ(back.epochs[0].samples[0].target, "c\nd");
   EXPECT_EQ(back.epochs[0].samples[0].output, "e\\f");
   EXPECT_EQ(back.epochs[0].samples[1].output, "\xc3\xa4");
+  EXPECT_EQ(back.epochs[0].measure, Measure::kBleu);
+  EXPECT_EQ(back.epochs[0].scores.bleu, state.epochs[0].scores.bleu);
+  EXPECT_EQ(back.epochs[0].scores.bleu_signature, state.epochs[0].scores.bleu_signature);
+  EXPECT_EQ(decode_identity(metadata).started_from, some_identity().started_from);
   Metadata again;
   encode_state(back, decode_identity(metadata), again);
   EXPECT_EQ(again, metadata);
 }
 
-TEST(TrainState, KeepsAnInfiniteBestLoss) {
+TEST(TrainState, OfABeginningComesBackToo) {
   Metadata metadata;
   encode_state(TrainState{}, some_identity(), metadata);
-  EXPECT_EQ(decode_state(metadata).best_valid_loss, std::numeric_limits<double>::infinity());
+  const TrainState back = decode_state(metadata);
+  EXPECT_TRUE(back.results.empty());
+  EXPECT_EQ(back.epoch, 1);
+  EXPECT_EQ(back.best_step, -1);
 }
 
 TEST(TrainState, RefusesACheckpointThatIsNoRun) {
@@ -93,6 +113,17 @@ TEST(TrainState, RefusesRecordsThatAreCutShort) {
     cut[key] = cut[key].substr(0, cut[key].size() / 3);
     EXPECT_THROW(decode_state(cut), Error) << key;
   }
+}
+
+TEST(TrainState, RefusesARecordThatSaysTooMuchOrAnUnknownMeasure) {
+  Metadata metadata;
+  encode_state(some_state(), some_identity(), metadata);
+  Metadata longer = metadata;
+  longer["traind.progress"].insert(longer["traind.progress"].size() - 1, "\t0");
+  EXPECT_THROW(decode_state(longer), Error);
+  std::string& epochs = metadata["traind.unstored_epochs"];
+  epochs.replace(epochs.find("bleu\t"), 4, "blue");
+  EXPECT_THROW(decode_state(metadata), Error);
 }
 
 TEST(RecordReader, RefusesWhatIsNoNumber) {

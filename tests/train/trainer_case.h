@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +39,8 @@ class Recorder final : public EventSink {
       starts.push_back(*started);
     } else if (const auto* ended = std::get_if<RunEnded>(&event)) {
       ends.push_back(*ended);
+    } else if (const auto* changed = std::get_if<SettingChanged>(&event)) {
+      changes.push_back(*changed);
     } else if (std::holds_alternative<CheckpointSaved>(event)) {
       ++checkpoints;
     }
@@ -49,6 +52,7 @@ class Recorder final : public EventSink {
   std::vector<std::string> notices;
   std::vector<RunStarted> starts;
   std::vector<RunEnded> ends;
+  std::vector<SettingChanged> changes;
   int checkpoints = 0;
   std::function<void(const Event&)> then;
 
@@ -85,8 +89,29 @@ class TrainerTest : public testing::Test {
     TrainerOptions options;
     options.folder = folder(name);
     options.accept_changed_data = accept_changed_data;
+    options.changes = changes_;
     if (make_device_) options.make_device = make_device_;
     Trainer(run_, options, recorder, control).run();
+  }
+
+  // From wherever it stands to its end, by one worker that nobody disturbs.
+  std::unique_ptr<Recorder> train_to_end(const std::string& name) const {
+    TrainerControl control;
+    auto recorder = std::make_unique<Recorder>(control);
+    train(name, *recorder, control);
+    recorder->then = nullptr;
+    return recorder;
+  }
+
+  // One worker's life, ended by a stop after it has told the row of this step.
+  void train_and_stop(const std::string& name, Recorder& recorder, std::int64_t step) const {
+    TrainerControl control;
+    recorder.then = [&](const Event& event) {
+      const auto* row = std::get_if<MetricRow>(&event);
+      if (row != nullptr && row->step == step) control.request_stop();
+    };
+    train(name, recorder, control);
+    recorder.then = nullptr;
   }
 
   // A worker that is killed in the middle: a process that vanishes when it has told this step and
@@ -115,6 +140,7 @@ class TrainerTest : public testing::Test {
 
   ScratchFolder scratch_;
   RunFile run_;
+  Changes changes_;         // what the next worker may find different
   MakeDevice make_device_;  // empty = as the trainer itself does it
 };
 
@@ -128,6 +154,9 @@ inline void expect_same(const Recorder& got, const Recorder& whole) {
     EXPECT_EQ(other.valid_loss, row.valid_loss) << step;
     EXPECT_EQ(other.gradient_norm, row.gradient_norm) << step;
     EXPECT_EQ(other.inputs, row.inputs) << step;
+    EXPECT_EQ(other.batch, row.batch) << step;
+    EXPECT_EQ(other.batches_per_epoch, row.batches_per_epoch) << step;
+    EXPECT_EQ(other.rate, row.rate) << step;
   }
   ASSERT_EQ(got.epochs.size(), whole.epochs.size());
   for (const auto& [number, epoch] : whole.epochs) {
@@ -137,6 +166,7 @@ inline void expect_same(const Recorder& got, const Recorder& whole) {
     EXPECT_EQ(other.scores.exact, epoch.scores.exact);
     EXPECT_EQ(other.digest, epoch.digest);
     EXPECT_EQ(other.best, epoch.best);
+    EXPECT_EQ(other.rate, epoch.rate);
     ASSERT_EQ(other.samples.size(), epoch.samples.size());
     for (std::size_t i = 0; i < epoch.samples.size(); ++i) {
       EXPECT_EQ(other.samples[i].output, epoch.samples[i].output);
@@ -144,6 +174,8 @@ inline void expect_same(const Recorder& got, const Recorder& whole) {
   }
   EXPECT_EQ(got.ends.back().digest, whole.ends.back().digest);
   EXPECT_EQ(got.ends.back().step, whole.ends.back().step);
+  EXPECT_EQ(got.ends.back().epoch, whole.ends.back().epoch);
+  EXPECT_EQ(got.ends.back().reason, whole.ends.back().reason);
 }
 
 inline std::string failure_of(const std::function<void()>& what, ErrorKind kind) {

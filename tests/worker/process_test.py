@@ -243,6 +243,65 @@ class ProcessTest(unittest.TestCase):
         self.assertIn("not the one this run began with", failed.message)
         self.assertEqual(second.process.wait(PATIENCE), 65)
 
+    def finished(self, epochs):
+        """Trains so many epochs to their end; the last checkpoint's path."""
+        worker = self.start(epochs=epochs)
+        ended = worker.until("run_ended")
+        self.assertEqual(worker.process.wait(PATIENCE), 0)
+        return f"{self.folder}/checkpoints/checkpoint-{ended.step:012d}.safetensors"
+
+    def train(self, *more):
+        return subprocess.run(
+            [WORKER, "train", self.scratch.name + "/given.toml", "--folder", self.folder, *more],
+            capture_output=True, text=True, timeout=PATIENCE)
+
+    # The daemon rewrites the folder's run file when someone asks for that by name.
+    def test_a_worker_goes_on_with_what_the_daemon_changed(self):
+        self.finished(epochs=2)
+        config = self.check(self.run_toml(epochs=3)).config
+        with open(self.folder + "/run.toml", "w", encoding="utf-8") as out:
+            out.write(config.replace("learning_rate = 0.001", "learning_rate = 0.002"))
+        worker = Worker(self.folder)
+        self.addCleanup(worker.close)
+        first, second = worker.until("setting_changed"), worker.until("setting_changed")
+        self.assertEqual((first.key, first.was, getattr(first, "is"), first.epoch),
+                         ("train.epochs", "2", "3", 3))
+        self.assertEqual((second.key, second.was, getattr(second, "is")),
+                         ("train.learning_rate", "0.001", "0.002"))
+        while (row := worker.until("metric_row")).epoch < 3:
+            pass
+        self.assertEqual(row.rate, 0.002)
+        worker.until("run_ended")
+        self.assertEqual(worker.process.wait(PATIENCE), 0)
+
+    def test_in_the_foreground_a_change_needs_its_flag(self):
+        self.finished(epochs=2)
+        self.write("given.toml", self.run_toml(epochs=3))
+        refused = self.train()
+        self.assertEqual(refused.returncode, 78)
+        self.assertIn("train.epochs: was 2, is 3", refused.stderr)
+        self.assertIn("--epochs", refused.stderr)
+        self.assertIn("completed at step", self.train("--epochs", "3").stdout)
+        self.assertIn("train.batch_size was 16, is 32",
+                      self.train("--epochs", "4", "--batch-size", "32").stdout)
+
+    def test_a_run_begins_with_the_weights_of_another(self):
+        checkpoint = self.finished(epochs=1)
+        name = "sums " + os.path.basename(checkpoint)
+        report = self.check(self.run_toml(epochs=1), "--from", checkpoint)
+        self.assertEqual(report.kind, "", report.message)
+        self.folder = self.scratch.name + "/tuned"
+        done = self.train("--from", checkpoint)
+        self.assertIn("began with the weights of " + name, done.stdout)
+        self.assertTrue(os.path.exists(self.folder + "/initial.safetensors"))
+        wider = self.run_toml().replace("hidden = 16", "hidden = 32")
+        report = self.check(wider, "--from", checkpoint)
+        self.assertEqual(report.kind, "config")
+        self.assertIn("model.hidden: was 16, is 32", report.message)
+        report = self.check(self.run_toml(), "--from", self.scratch.name + "/pairs.tsv")
+        self.assertEqual(report.kind, "corrupt")
+        self.assertIn("pairs.tsv", report.message)
+
     def test_translate_answers_a_line_for_a_line(self):
         worker = self.start(epochs=2)
         worker.until("run_ended")
@@ -258,6 +317,80 @@ class ProcessTest(unittest.TestCase):
         result = worker_pb2.TranslateResult.FromString(unframe(bad.stdout)[0])
         self.assertEqual(result.kind, "data")
         self.assertIn("line 2", result.message)
+
+    def translate(self, *options, lines="1+1\n\n3+4\n"):
+        return subprocess.run([WORKER, "translate", self.folder, *options], input=lines,
+                              capture_output=True, text=True, timeout=PATIENCE)
+
+    def test_translate_gives_several_answers_with_their_scores(self):
+        worker = self.start(epochs=2)
+        worker.until("run_ended")
+        worker.process.wait(PATIENCE)
+        framed = subprocess.run(
+            [WORKER, "translate", "--folder", self.folder, "--framed", "--n-best", "3"],
+            input=b"1+1\n\n3+4\n", capture_output=True, timeout=PATIENCE)
+        result = worker_pb2.TranslateResult.FromString(unframe(framed.stdout)[0])
+        self.assertEqual([len(line.answers) for line in result.results], [3, 1, 3])
+        self.assertEqual([line.answers[0].text for line in result.results], list(result.lines))
+        for line in result.results:
+            scores = [answer.score for answer in line.answers]
+            self.assertEqual(scores, sorted(scores, reverse=True))
+
+        plain = self.translate("--n-best", "3").stdout
+        groups = [group.split("\n") for group in plain.removesuffix("\n\n").split("\n\n")]
+        self.assertEqual(groups, [[f"{answer.score:.4f}\t{answer.text}" for answer in line.answers]
+                                  for line in result.results])
+        self.assertEqual(self.translate("--beam", "3").stdout.splitlines(), list(result.lines))
+
+    def test_translate_draws_answers_by_their_seed(self):
+        worker = self.start(epochs=2)
+        worker.until("run_ended")
+        worker.process.wait(PATIENCE)
+        lines = "1+1\n" * 20
+        drawn = self.translate("--temperature", "3", "--seed", "7", lines=lines).stdout
+        self.assertGreater(len(set(drawn.splitlines())), 5)
+        self.assertEqual(self.translate("--temperature", "3", "--seed", "7", lines=lines).stdout,
+                         drawn)
+        self.assertNotEqual(self.translate("--temperature", "3", lines=lines).stdout, drawn)
+        short = self.translate("--temperature", "3", "--max-tokens", "1", lines=lines).stdout
+        self.assertLessEqual(max(map(len, short.splitlines())), 1)
+        both = self.translate("--temperature", "1", "--beam", "4")
+        self.assertEqual(both.returncode, 78)
+        self.assertIn("give one of both", both.stderr)
+        self.assertEqual(self.translate("--beam", "2", "--n-best", "3").returncode, 78)
+        self.assertEqual(self.translate("--temperature", "-1").returncode, 64)
+
+    def test_a_language_model_goes_on_also_from_nothing(self):
+        self.write("text.txt", "".join(f"{'ab' * (5 + i % 20)}\n" for i in range(100)))
+        with open(self.folder + "/run.toml", "w", encoding="utf-8") as out:
+            out.write('name = "text"\n[data]\nformat = "text"\n'
+                      f'train = "{self.scratch.name}/text.txt"\nvalid_fraction = 0.3\n'
+                      '[model]\nkind = "language"\ncell = "gru"\nlayers = 1\nhidden = 16\n'
+                      '[train]\nepochs = 20\nbatch_size = 16\nlearning_rate = 0.05\nthreads = 1\n')
+        worker = Worker(self.folder)
+        self.addCleanup(worker.close)
+        worker.until("run_ended")
+        worker.process.wait(PATIENCE)
+        lines = "ab\n\nababa\n"
+        answers = self.translate("--max-tokens", "7", lines=lines).stdout.splitlines()
+        self.assertEqual(answers, ["abababa", "abababa", "bababab"])
+        self.assertEqual(len(self.translate("--n-best", "2", lines=lines).stdout.splitlines()), 9)
+        held_out = subprocess.run([WORKER, "heldout", self.folder], capture_output=True, text=True,
+                                  timeout=PATIENCE, check=True).stdout.splitlines()
+        self.assertTrue(held_out)
+        for line in held_out:
+            self.assertRegex(line, "^(ab)+$")
+
+    def test_heldout_writes_what_the_run_is_validated_on(self):
+        worker = self.start()
+        started = worker.until("run_started")
+        held_out = subprocess.run([WORKER, "heldout", "--folder", self.folder], text=True,
+                                  capture_output=True, timeout=PATIENCE, check=True).stdout
+        with open(self.scratch.name + "/pairs.tsv", encoding="utf-8") as corpus:
+            lines = set(corpus)
+        pairs = set(held_out.splitlines(keepends=True))
+        self.assertEqual(len(pairs), started.valid_examples)
+        self.assertLess(pairs, lines)
 
 
 if __name__ == "__main__":
