@@ -1,8 +1,10 @@
 // How fast training is: milliseconds a step, characters a second, GFLOP/s, and how much that is of
 // what the machine's multiply-add units could do at most, measured in the same round.
 //
-//   training_throughput [--quick] [--rounds N] [--steps N] [--threads N] > result.json
+//   training_throughput [--quick] [--rounds N] [--steps N] [--threads N] [--bf16] [--no-table]
+//                       [--only NAME] > result.json
 //
+// --bf16: products in bfloat16. --no-table: layer 0 projects every token, as torch.nn.LSTM does.
 // A shared machine moves by ten percent from minute to minute. So the shapes take turns, round by
 // round, each round measures the peak anew, and the figures are medians over rounds.
 
@@ -18,6 +20,7 @@
 
 #include "bench/fma_peak.h"
 #include "model/backend/backend.h"
+#include "model/backend/cpu/cpu_backend.h"
 #include "model/base/error.h"
 #include "model/base/philox.h"
 #include "model/nn/sequence_model.h"
@@ -30,6 +33,9 @@ struct Options {
   int rounds = 7;
   int steps = 3;  // a round
   int threads = 0;
+  bool bf16 = false;
+  bool table = true;
+  std::string only;  // the workload of this name; empty = all
 };
 
 struct Workload {
@@ -55,7 +61,8 @@ std::vector<Workload> workloads(const Options& options) {
           {"big, attention", shape(512, true), 128, 40, false},
           {"small", shape(256, false), 64, 40, false},
           {"small, ragged", shape(256, false), 64, 40, true},
-          {"small, attention", shape(256, true), 64, 40, false}};
+          {"small, attention", shape(256, true), 64, 40, false},
+          {"wide", shape(1024, false), 64, 40, false}};
 }
 
 // One fixed batch of random ids.
@@ -216,21 +223,36 @@ Options parse(int argc, char** argv) {
       options.steps = std::max(1, number());
     } else if (argument == "--threads") {
       options.threads = number();
+    } else if (argument == "--bf16") {
+      options.bf16 = true;
+    } else if (argument == "--no-table") {
+      options.table = false;
+    } else if (argument == "--only" && i + 1 < argc) {
+      options.only = argv[++i];
     } else {
       throw Error(ErrorKind::kConfig,
                   "unknown argument " + argument +
                       "; usage: training_throughput [--quick] [--rounds N] [--steps N] "
-                      "[--threads N]");
+                      "[--threads N] [--bf16] [--no-table] [--only NAME]");
     }
   }
   return options;
 }
 
+std::unique_ptr<Backend> cpu_for(const Options& options) {
+  cpu::CpuOptions cpu;
+  cpu.threads = options.threads;
+  cpu.project_words = options.table;
+  if (options.bf16) cpu.instruction_set = cpu::InstructionSet::kAvx512Bf16;
+  return cpu::make_cpu_backend(cpu);
+}
+
 void run(const Options& options) {
-  const std::unique_ptr<Backend> backend = make_backend({"cpu", options.threads}).backend;
+  const std::unique_ptr<Backend> backend = cpu_for(options);
   const DeviceInfo device = backend->info();
   std::vector<std::unique_ptr<Contender>> contenders;
   for (const Workload& work : workloads(options)) {
+    if (!options.only.empty() && options.only != work.name) continue;
     contenders.push_back(std::make_unique<Contender>(*backend, work));
     contenders.back()->step();  // warms up: memory is taken and paged in here
   }
@@ -243,10 +265,12 @@ void run(const Options& options) {
   }
   std::printf(
       "{\n  \"bench\": \"training_throughput\",\n  \"device\": \"%s\",\n"
-      "  \"threads\": %d,\n  \"rounds\": %d,\n  \"fma_peak_gflops\": {\"median\": %.1f, "
+      "  \"threads\": %d,\n  \"table\": %s,\n  \"rounds\": %d,\n  \"fma_peak_gflops\": "
+      "{\"median\": %.1f, "
       "\"min\": %.1f, \"max\": %.1f},\n  \"workloads\": [\n",
-      device.name.c_str(), device.threads, options.rounds, Contender::median(peaks),
-      *std::min_element(peaks.begin(), peaks.end()), *std::max_element(peaks.begin(), peaks.end()));
+      device.name.c_str(), device.threads, options.table ? "true" : "false", options.rounds,
+      Contender::median(peaks), *std::min_element(peaks.begin(), peaks.end()),
+      *std::max_element(peaks.begin(), peaks.end()));
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     std::printf("%s%s\n", contenders[i]->json().c_str(), i + 1 < contenders.size() ? "," : "");
   }
