@@ -76,6 +76,7 @@ Exit start(Session& session) {
   request.set_base_folder(std::filesystem::absolute(options.run_file).parent_path().string());
   request.set_name(options.name);
   request.set_request_id(request_id());
+  request.set_from(options.from);
   const auto reply = session.connection.call(&Connection::Stub::StartRun, request, Patience::kLong);
 
   for (const std::string& notice : reply.notices()) session.say(neutral(notice));
@@ -113,6 +114,9 @@ Exit resume(Session& session) {
   v1::ResumeRunRequest request;
   request.set_run(session.options.run);
   request.set_accept_changed_data(session.options.accept_changed_data);
+  if (session.options.learning_rate) request.set_learning_rate(*session.options.learning_rate);
+  if (session.options.epochs) request.set_epochs(*session.options.epochs);
+  if (session.options.batch_size) request.set_batch_size(*session.options.batch_size);
   // The daemon checks the corpus first, as it does for a start.
   const auto reply =
       session.connection.call(&Connection::Stub::ResumeRun, request, Patience::kLong);

@@ -157,9 +157,14 @@ void Parser::add_changing_verbs() {
   CLI::App* start = verb("start", Verb::kStart,
                          "Check a run file and its corpus, and queue the run\n\nExamples:\n"
                          "  trainctl start examples/spelling.toml\n"
-                         "  trainctl start run.toml --name second-try --watch");
+                         "  trainctl start run.toml --name second-try --watch\n"
+                         "  trainctl start names.toml --from spelling@best");
   start->add_option("FILE", options_.run_file, "The run file (TOML)")->required();
   start->add_option("--name", options_.name, "Name of the run, instead of the run file's");
+  start
+      ->add_option("--from", options_.from,
+                   "Begin with another run's weights; CHECKPOINT is a file, a step, best or newest")
+      ->type_name("RUN[@CHECKPOINT]");
   start->add_flag("--watch", options_.watch, "Go on with `watch`");
 
   CLI::App* stop = with_run(verb("stop", Verb::kStop,
@@ -169,9 +174,16 @@ void Parser::add_changing_verbs() {
 
   CLI::App* resume = with_run(verb("resume", Verb::kResume,
                                    "Go on from the newest good checkpoint\n\nExamples:\n"
-                                   "  trainctl resume spelling"));
+                                   "  trainctl resume spelling\n"
+                                   "  trainctl resume spelling --epochs 20 --learning-rate 5e-4"));
   resume->add_flag("--accept-changed-data", options_.accept_changed_data,
                    "Go on although the corpus is not what it was");
+  resume->add_option("--learning-rate", options_.learning_rate, "From the next step on")
+      ->check(CLI::PositiveNumber);
+  resume->add_option("--epochs", options_.epochs, "In all, those done included")
+      ->check(CLI::PositiveNumber);
+  resume->add_option("--batch-size", options_.batch_size, "From the next epoch on")
+      ->check(CLI::PositiveNumber);
 
   with_run(verb("save", Verb::kSave, "Save a checkpoint now\n\nExamples:\n  trainctl save"));
 }
@@ -227,8 +239,20 @@ void Parser::add_other_verbs() {
   CLI::App* translate = with_run(verb("translate", Verb::kTranslate,
                                       "Answer the lines of standard input with the model\n\n"
                                       "Examples:\n  echo speling | trainctl translate\n"
-                                      "  trainctl translate --best < words.txt"));
+                                      "  trainctl translate --best < words.txt\n"
+                                      "  echo speling | trainctl translate --beam 8 --n-best 3"));
   translate->add_flag("--best", options_.best, "From the best checkpoint, not the newest");
+  translate->add_option("--beam", options_.beam, "Width of the search, not the run file's")
+      ->check(CLI::PositiveNumber);
+  translate->add_option("--n-best", options_.n_best, "So many answers a line, with their scores")
+      ->check(CLI::PositiveNumber);
+  translate
+      ->add_option("--temperature", options_.temperature,
+                   "Draw the answers; 1 = as likely as they are")
+      ->check(CLI::PositiveNumber);
+  translate->add_option("--seed", options_.seed, "Of the drawing")->check(CLI::NonNegativeNumber);
+  translate->add_option("--max-tokens", options_.max_tokens, "Length at which an answer is cut")
+      ->check(CLI::PositiveNumber);
 
   CLI::App* mail = app_.add_subcommand("mail",
                                        "test, list or retry mails\n\nExamples:\n"

@@ -19,6 +19,8 @@ std::string text_of(const v1::RunStarted& started) {
   if (started.resumed_step() >= 0) {
     text += "; goes on from step " + count_text(started.resumed_step()) + " (" +
             neutral(started.resumed_from()) + ")";
+  } else if (!started.started_from().empty()) {
+    text += "; begins with the weights of " + neutral(started.started_from());
   }
   return text;
 }
@@ -31,18 +33,29 @@ std::string text_of(const v1::MetricRow& row) {
   return text;
 }
 
+std::string text_of(const v1::Scores& scores) {
+  if (!has_answers(scores)) return "";
+  std::string text = ", exact " + percent_text(scores.exact()) + ", characters " +
+                     percent_text(scores.character_accuracy());
+  if (has_error_rates(scores)) {
+    text += ", CER " + percent_text(scores.character_error_rate()) + ", WER " +
+            percent_text(scores.word_error_rate());
+  }
+  if (has_bleu(scores)) text += ", BLEU " + bleu_text(scores.bleu());
+  if (scores.corrupted() > 0) {
+    text += ", corrections " + percent_text(scores.correction()) +
+            " (copying: " + percent_text(scores.copy_exact()) + ")";
+  }
+  return text;
+}
+
 std::string text_of(const v1::EpochDone& done) {
   std::string text =
       "epoch      " + std::to_string(done.epoch()) + " of " + std::to_string(done.epochs()) +
       " done in " + duration_text(done.epoch_seconds()) + ": loss " + loss_text(done.train_loss()) +
-      ", validation loss " + loss_text(done.valid_loss());
-  if (done.has_scores()) {
-    text += ", exact " + percent_text(done.scores().exact()) + ", characters " +
-            percent_text(done.scores().character_accuracy()) + ", corrections " +
-            percent_text(done.scores().correction()) +
-            " (copying: " + percent_text(done.scores().copy_exact()) + ")";
-  }
-  return done.best() ? text + "; the best so far" : text;
+      ", validation loss " + loss_text(done.valid_loss()) + ", perplexity " +
+      perplexity_text(done.valid_loss()) + text_of(done.scores());
+  return done.best() ? text + "; the best so far by " + words_of(done.measure()) : text;
 }
 
 std::string text_of(const v1::CheckpointSaved& saved) {
@@ -69,6 +82,9 @@ std::string event_text(const v1::WatchRunResponse& event) {
       return text_of(event.epoch_done());
     case v1::WatchRunResponse::kCheckpointSaved:
       return text_of(event.checkpoint_saved());
+    case v1::WatchRunResponse::kSettingChanged:
+      return "changed    " + change_text(event.setting_changed()) + " from step " +
+             count_text(event.setting_changed().step()) + " on";
     case v1::WatchRunResponse::kNotice:
       return "notice     " + neutral(event.notice().text());
     case v1::WatchRunResponse::kProgress:

@@ -1,9 +1,12 @@
 #include "client/figures.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+
+#include "client/terminal_text.h"
 
 namespace traind {
 
@@ -61,6 +64,10 @@ std::string count_text(std::int64_t number) {
 std::string percent_text(double share) { return formatted("%.1f %%", share * 100); }
 std::string loss_text(double loss) { return formatted("%.4f", loss); }
 std::string rate_text(double rate) { return formatted("%.3g", rate); }
+
+std::string score_text(double score) { return formatted("%.4f", score); }
+std::string bleu_text(double bleu) { return formatted("%.2f", bleu); }
+std::string perplexity_text(double loss) { return formatted("%.4g", std::exp(loss)); }
 
 std::string speed_text(double per_second) {
   if (!std::isfinite(per_second) || per_second > 1e15) return "?";
@@ -170,6 +177,36 @@ std::string name_of(v1::RunState state) {
 std::string name_of(v1::Phase phase) { return short_name(v1::Phase_Name(phase), "PHASE_"); }
 std::string name_of(v1::CheckpointReason reason) {
   return short_name(v1::CheckpointReason_Name(reason), "CHECKPOINT_REASON_");
+}
+
+std::string name_of(v1::Measure measure) {
+  return short_name(v1::Measure_Name(measure), "MEASURE_");
+}
+std::string name_of(v1::EndReason reason) {
+  return short_name(v1::EndReason_Name(reason), "END_REASON_");
+}
+
+std::string words_of(v1::Measure measure) {
+  if (measure == v1::MEASURE_EXACT) return "exact match";
+  if (measure == v1::MEASURE_BLEU) return "BLEU";
+  if (measure == v1::MEASURE_CORRECTION) return "correction rate";
+  std::string words = name_of(measure);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
+}
+
+std::string change_text(const v1::SettingChanged& change) {
+  return neutral(change.key()) + " " + neutral(change.was()) + " -> " + neutral(change.is());
+}
+
+bool has_answers(const v1::Scores& scores) { return scores.examples() > 0; }
+
+bool has_error_rates(const v1::Scores& scores) {
+  return std::isfinite(scores.character_error_rate()) && std::isfinite(scores.word_error_rate());
+}
+
+bool has_bleu(const v1::Scores& scores) {
+  return !scores.bleu_signature().empty() && std::isfinite(scores.bleu());
 }
 
 bool has_ended(v1::RunState state) {

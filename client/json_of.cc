@@ -15,6 +15,12 @@ Json time_or_null(std::int64_t micros) {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+// Of an enumeration whose first value says that there is none.
+template <class Choice>
+Json name_or_null(Choice choice) {
+  return static_cast<int>(choice) == 0 ? Json(nullptr) : Json(name_of(choice));
+}
+
 // JSON knows no NaN and no infinity.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
@@ -61,7 +67,8 @@ Json json_of(const v1::RunStarted& started) {
       {"resumed_step", started.resumed_step() < 0 ? Json(nullptr) : Json(started.resumed_step())},
       {"resumed_from", text_or_null(started.resumed_from())},
       {"corpus_fingerprint", started.corpus_fingerprint()},
-      {"config", started.config()}};
+      {"config", started.config()},
+      {"started_from", text_or_null(started.started_from())}};
 }
 
 Json json_of(const v1::CheckpointSaved& saved) {
@@ -88,29 +95,42 @@ Json samples_of(const v1::EpochDone& done) {
 }  // namespace
 
 Json json_of(const v1::Scores& scores) {
+  // Nothing was answered: no share of it is known.
+  const auto of_answers = [&scores](double value) {
+    return has_answers(scores) ? number(value) : Json(nullptr);
+  };
   return {{"examples", scores.examples()},
-          {"exact", number(scores.exact())},
-          {"character_accuracy", number(scores.character_accuracy())},
+          {"exact", of_answers(scores.exact())},
+          {"character_accuracy", of_answers(scores.character_accuracy())},
           {"corrupted", scores.corrupted()},
-          {"correction", number(scores.correction())},
-          {"copy_exact", number(scores.copy_exact())},
-          {"copy_character_accuracy", number(scores.copy_character_accuracy())}};
+          {"correction", scores.corrupted() > 0 ? of_answers(scores.correction()) : Json(nullptr)},
+          {"copy_exact", of_answers(scores.copy_exact())},
+          {"copy_character_accuracy", of_answers(scores.copy_character_accuracy())},
+          {"character_error_rate", of_answers(scores.character_error_rate())},
+          {"word_error_rate", of_answers(scores.word_error_rate())},
+          {"bleu", has_bleu(scores) ? of_answers(scores.bleu()) : Json(nullptr)},
+          {"bleu_signature", text_or_null(scores.bleu_signature())}};
 }
 
 Json json_of(const v1::Run& run) {
-  return {{"id", run.id()},
-          {"name", run.name()},
-          {"state", name_of(run.state())},
-          {"reason", run.reason()},
-          {"created", time_or_null(run.created_micros())},
-          {"started", time_or_null(run.started_micros())},
-          {"finished", time_or_null(run.finished_micros())},
-          {"epoch", run.epoch()},
-          {"epochs", run.epochs()},
-          {"step", run.step()},
-          {"valid_loss", run.valid_loss_known() ? number(run.valid_loss()) : Json(nullptr)},
-          {"scores", run.has_scores() ? json_of(run.scores()) : Json(nullptr)},
-          {"restarts", run.restarts()}};
+  return {
+      {"id", run.id()},
+      {"name", run.name()},
+      {"state", name_of(run.state())},
+      {"reason", run.reason()},
+      {"created", time_or_null(run.created_micros())},
+      {"started", time_or_null(run.started_micros())},
+      {"finished", time_or_null(run.finished_micros())},
+      {"epoch", run.epoch()},
+      {"epochs", run.epochs()},
+      {"step", run.step()},
+      {"valid_loss", run.valid_loss_known() ? number(run.valid_loss()) : Json(nullptr)},
+      {"scores", run.has_scores() ? json_of(run.scores()) : Json(nullptr)},
+      {"restarts", run.restarts()},
+      {"perplexity", run.valid_loss_known() ? number(std::exp(run.valid_loss())) : Json(nullptr)},
+      {"measure", name_or_null(run.measure())},
+      {"started_from", text_or_null(run.started_from())},
+      {"end_reason", name_or_null(run.end_reason())}};
 }
 
 Json json_of(const v1::Checkpoint& checkpoint) {
@@ -152,7 +172,24 @@ Json json_of(const v1::EpochDone& done) {
           {"epoch_seconds", number(done.epoch_seconds())},
           {"trained_seconds", number(done.trained_seconds())},
           {"examples_per_second", number(done.examples_per_second())},
-          {"tokens_per_second", number(done.tokens_per_second())}};
+          {"tokens_per_second", number(done.tokens_per_second())},
+          {"perplexity", number(std::exp(done.valid_loss()))},
+          {"measure", name_or_null(done.measure())}};
+}
+
+Json json_of(const v1::SettingChanged& change) {
+  return {{"key", change.key()},
+          {"was", change.was()},
+          {"is", change.is()},
+          {"step", change.step()},
+          {"epoch", change.epoch()}};
+}
+
+Json json_of(const v1::TranslateAnswer& answer) {
+  return {{"output", answer.text()},
+          {"score", number(answer.score())},
+          {"log_probability", number(answer.log_probability())},
+          {"ended", answer.ended()}};
 }
 
 Json json_of(const v1::Mail& mail) {
@@ -196,7 +233,8 @@ Json json_of(const v1::GetStatusResponse& status) {
           {"run_folder", text_or_null(status.run_folder())},
           {"config", text_or_null(status.config())},
           {"last_sequence", status.last_sequence()},
-          {"now", time_or_null(status.now_micros())}};
+          {"now", time_or_null(status.now_micros())},
+          {"changes", json_list(status.changes())}};
 }
 
 Json json_of(const v1::StartRunResponse& reply) {
@@ -228,6 +266,8 @@ Json json_of(const v1::WatchRunResponse& event) {
       return told("epoch_done", json_of(event.epoch_done()));
     case v1::WatchRunResponse::kCheckpointSaved:
       return told("checkpoint_saved", json_of(event.checkpoint_saved()));
+    case v1::WatchRunResponse::kSettingChanged:
+      return told("setting_changed", json_of(event.setting_changed()));
     case v1::WatchRunResponse::kNotice:
       return told("notice", {{"kind", event.notice().kind()}, {"text", event.notice().text()}});
     case v1::WatchRunResponse::kProgress:

@@ -19,6 +19,8 @@ Json json_of(const v1::Scores& scores);
 Json json_of(const v1::Checkpoint& checkpoint);
 Json json_of(const v1::MetricRow& row);
 Json json_of(const v1::EpochDone& done);
+Json json_of(const v1::SettingChanged& change);
+Json json_of(const v1::TranslateAnswer& answer);
 Json json_of(const v1::Mail& mail);
 Json json_of(const v1::GetStatusResponse& status);
 Json json_of(const v1::StartRunResponse& reply);

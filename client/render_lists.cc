@@ -49,7 +49,7 @@ std::string render_runs(const std::vector<v1::Run>& runs, const Look& look) {
         {word(run.name()), name_of(run.state()),
          std::to_string(run.epoch()) + "/" + std::to_string(run.epochs()),
          std::to_string(run.step()), run.valid_loss_known() ? loss_text(run.valid_loss()) : "",
-         run.has_scores() ? loss_text(run.scores().exact()) : "", word(run.id()),
+         has_answers(run.scores()) ? loss_text(run.scores().exact()) : "", word(run.id()),
          age_text(run.created_micros(), look), neutral(run.reason())},
         run.state() == v1::RUN_STATE_FAILED ? Ink::kRed : Ink::kNone);
   }

@@ -40,7 +40,8 @@ std::string loss_line(const v1::GetStatusResponse& status) {
   if (status.loss_known()) text += loss_text(status.loss()) + " training";
   if (status.run().valid_loss_known()) {
     if (!text.empty()) text += ", ";
-    text += loss_text(status.run().valid_loss()) + " validation";
+    text += loss_text(status.run().valid_loss()) + " validation (perplexity " +
+            perplexity_text(status.run().valid_loss()) + ")";
   }
   return text;
 }
@@ -56,12 +57,22 @@ std::string figures_block(const v1::GetStatusResponse& status, const Look& look)
   if (status.loss_known()) {
     text += labelled(look, "accuracy", percent_text(status.accuracy()) + " of tokens");
   }
-  if (!status.run().has_scores()) return text;
   const v1::Scores& scores = status.run().scores();
+  if (!has_answers(scores)) return text;
   text += labelled(
       look, "exact match",
       percent_text(scores.exact()) + " of " + count_text(scores.examples()) + " held-out lines");
   text += labelled(look, "character accuracy", percent_text(scores.character_accuracy()));
+  if (has_error_rates(scores)) {
+    text += labelled(look, "error rates",
+                     percent_text(scores.character_error_rate()) + " of characters, " +
+                         percent_text(scores.word_error_rate()) + " of words");
+  }
+  if (has_bleu(scores)) {
+    text += labelled(look, "BLEU",
+                     bleu_text(scores.bleu()) + " (" + neutral(scores.bleu_signature()) + ")");
+  }
+  if (scores.corrupted() == 0) return text;
   text += labelled(look, "correction rate",
                    percent_text(scores.correction()) + " of " + count_text(scores.corrupted()) +
                        " corrupted lines");
@@ -69,6 +80,17 @@ std::string figures_block(const v1::GetStatusResponse& status, const Look& look)
                    percent_text(scores.copy_exact()) + " exact, " +
                        percent_text(scores.copy_character_accuracy()) + " of characters");
   return text;
+}
+
+// By what it is the best, because that need not be the loss.
+std::string best_line(const v1::GetStatusResponse& status) {
+  if (!status.has_best_checkpoint()) return "";
+  const v1::Checkpoint& best = status.best_checkpoint();
+  std::string text = neutral(best.file()) + " (epoch " + std::to_string(best.epoch());
+  if (status.run().measure() != v1::MEASURE_UNSPECIFIED) {
+    text += ", by " + words_of(status.run().measure());
+  }
+  return text + ")";
 }
 
 }  // namespace
@@ -187,10 +209,16 @@ std::string render_status(const v1::GetStatusResponse& status, const Look& look)
   if (status.learning_rate() > 0) {
     text += labelled(look, "learning rate", rate_text(status.learning_rate()));
   }
+  for (const v1::SettingChanged& change : status.changes()) {
+    text += labelled(look, "changed",
+                     "at step " + count_text(change.step()) + ": " + change_text(change));
+  }
   text += labelled(look, "speed", speed_line(status));
   text += labelled(look, "time", time_line(status, look));
   text += labelled(look, "checkpoint", checkpoint_line(status, look));
+  text += labelled(look, "best checkpoint", best_line(status));
   text += labelled(look, "weights' digest", neutral(status.digest()));
+  text += labelled(look, "started from", neutral(status.run().started_from()));
   text += labelled(look, "device", device_line(status));
   text += labelled(look, "gpu", gauges_text(status.progress()));
   if (status.run().restarts() > 0) {

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <optional>
 
+#include "client/figures.h"
+#include "client/json_of.h"
 #include "client/terminal_text.h"
 #include "client/verbs.h"
 
@@ -51,26 +53,53 @@ class LineReader {
   bool ended_ = false;
 };
 
+// A file gets the answer as it is: right-to-left text needs its marks.
+std::string shown(const std::string& answer, const Look& look) {
+  return look.terminal ? neutral(answer) : answer;
+}
+
+// "score<TAB>answer" for each answer to a line, and an empty line.
+std::string group_of(const v1::TranslateLine& line, const Look& look) {
+  std::string text;
+  for (const v1::TranslateAnswer& answer : line.answers()) {
+    text += score_text(answer.score()) + "\t" + shown(answer.text(), look) + "\n";
+  }
+  return text + "\n";
+}
+
 void print_answers(Session& session, const v1::TranslateRequest& request,
                    const v1::TranslateResponse& reply) {
   if (reply.lines_size() != request.lines_size()) {
     throw Failure(Exit::kFailure, "traind answered " + std::to_string(reply.lines_size()) +
                                       " lines to " + std::to_string(request.lines_size()));
   }
+  const bool with_scores = session.options.n_best > 1;
+  if ((with_scores || session.options.json) && reply.results_size() != reply.lines_size()) {
+    throw Failure(Exit::kFailure, "traind told no scores; is it older than this trainctl?");
+  }
   std::string text;
   for (int i = 0; i < reply.lines_size(); ++i) {
     if (session.options.json) {
       text += json_line({{"input", request.lines(i)},
                          {"output", reply.lines(i)},
-                         {"checkpoint", reply.checkpoint()}});
-    } else if (session.look.terminal) {
-      text += neutral(reply.lines(i)) + "\n";
+                         {"checkpoint", reply.checkpoint()},
+                         {"answers", json_list(reply.results(i).answers())}});
+    } else if (with_scores) {
+      text += group_of(reply.results(i), session.look);
     } else {
-      // A file gets the answer as it is: right-to-left text needs its marks.
-      text += reply.lines(i) + "\n";
+      text += shown(reply.lines(i), session.look) + "\n";
     }
   }
   session.out.write(text);
+}
+
+void set_options(const Options& options, v1::TranslateRequest& request) {
+  request.set_best(options.best);
+  request.set_beam(options.beam);
+  request.set_n_best(options.n_best);
+  request.set_temperature(options.temperature);
+  request.set_seed(options.seed);
+  request.set_max_tokens(options.max_tokens);
 }
 
 }  // namespace
@@ -84,7 +113,7 @@ Exit translate(Session& session) {
   for (bool more = true; more;) {
     v1::TranslateRequest request;
     request.set_run(session.options.run);
-    request.set_best(session.options.best);
+    set_options(session.options, request);
     const int most = person ? 1 : kMostLines;
     std::size_t bytes = 0;
     while (more && request.lines_size() < most && bytes < kMostBytes) {

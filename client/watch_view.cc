@@ -34,7 +34,8 @@ std::string figures_line(const v1::GetStatusResponse& status) {
   const auto add = [&text](const std::string& more) { text += (text.empty() ? "" : "   ") + more; };
   if (status.loss_known()) add("loss " + loss_text(status.loss()));
   if (status.run().valid_loss_known()) {
-    add("validation loss " + loss_text(status.run().valid_loss()));
+    add("validation " + loss_text(status.run().valid_loss()) + ", perplexity " +
+        perplexity_text(status.run().valid_loss()));
   }
   if (status.loss_known()) add("accuracy " + percent_text(status.accuracy()));
   if (status.learning_rate() > 0) add("rate " + rate_text(status.learning_rate()));
@@ -42,11 +43,15 @@ std::string figures_line(const v1::GetStatusResponse& status) {
 }
 
 std::string scores_line(const v1::Run& run) {
-  if (!run.has_scores()) return "";
-  return "held out: exact " + percent_text(run.scores().exact()) + "   characters " +
-         percent_text(run.scores().character_accuracy()) + "   corrections " +
-         percent_text(run.scores().correction()) + "   copying " +
-         percent_text(run.scores().copy_exact());
+  const v1::Scores& scores = run.scores();
+  if (!has_answers(scores)) return "";
+  const std::string text = "held out: exact " + percent_text(scores.exact()) + "   characters " +
+                           percent_text(scores.character_accuracy());
+  if (scores.corrupted() > 0) {
+    return text + "   corrections " + percent_text(scores.correction()) + "   copying " +
+           percent_text(scores.copy_exact());
+  }
+  return text + (has_bleu(scores) ? "   BLEU " + bleu_text(scores.bleu()) : "");
 }
 
 std::string batch_text(const v1::Progress& progress) {
@@ -112,6 +117,7 @@ void WatchView::update(const v1::WatchRunResponse& event) {
     status_.set_device_name(event.run_started().device_name());
     status_.set_device_reason(event.run_started().device_reason());
     run.set_epochs(event.run_started().epochs());
+    run.set_started_from(event.run_started().started_from());
   } else if (event.has_progress()) {
     *status_.mutable_progress() = event.progress();
     run.set_epoch(event.progress().epoch());
@@ -130,6 +136,9 @@ void WatchView::update(const v1::WatchRunResponse& event) {
     run.set_valid_loss(event.epoch_done().valid_loss());
     run.set_valid_loss_known(true);
     *run.mutable_scores() = event.epoch_done().scores();
+    run.set_measure(event.epoch_done().measure());
+  } else if (event.has_setting_changed()) {
+    *status_.add_changes() = event.setting_changed();
   } else if (event.has_checkpoint_saved()) {
     *status_.mutable_checkpoint() = checkpoint_of(event);
     status_.set_digest(event.checkpoint_saved().digest());

@@ -10,9 +10,11 @@
 #include "daemon/history.h"
 #include "daemon/logging.h"
 #include "daemon/messages.h"
+#include "daemon/run_settings.h"
 #include "daemon/training_rows.h"
 #include "daemon/worker_log.h"
 #include "model/base/clock.h"
+#include "model/base/files.h"
 
 namespace traind {
 namespace {
@@ -90,10 +92,15 @@ void ActiveRun::launch(Clock::time_point now) {
   quiet_ = announce_running_ = training_ = stalled_ = false;
   kill_at_ = Clock::time_point::max();
   last_sign_ = now;
+  const std::string folder = around_.config.run_folder(run().id);
   try {
-    worker_ = std::make_unique<WorkerProcess>(WorkerCommand{around_.config.worker.program,
-                                                            around_.config.run_folder(run().id),
-                                                            run().accept_changed_data});
+    // Again with each start until a worker has begun with it: however this ends, what was asked for
+    // is in the database.
+    if (!run().next_run_file.empty()) {
+      write_durably(posix_files(), folder + "/run.toml", run().next_run_file);
+    }
+    worker_ = std::make_unique<WorkerProcess>(
+        WorkerCommand{around_.config.worker.program, folder, run().accept_changed_data});
     spdlog::info("run {}: worker {} started", run().name, worker_->pid());
   } catch (const Error& error) {
     try_again(now, error.what());
@@ -155,8 +162,8 @@ void ActiveRun::conclude(Clock::time_point now) {
   const bool has_trained = run().step > 0 || (progress_ && progress_->step > 0);
   const bool says_final = killed_because_.empty() && WIFEXITED(status) &&
                           RestartPolicy::is_final(WEXITSTATUS(status), has_trained);
-  if (ended_ && ended_->reason == EndReason::kAllEpochs) {
-    finish(RunState::kCompleted, "all epochs are trained");
+  if (ended_ && ended_->reason != EndReason::kStopRequested) {
+    finish(RunState::kCompleted, end_words(ended_->reason, run()));
   } else if (wish_ == Wish::kStop) {
     finish(RunState::kStopped,
            ended_ ? "stopped as asked" + position_words() : "stopped as asked; " + what_happened());
@@ -235,6 +242,10 @@ void ActiveRun::finish(RunState state, const std::string& reason) {
     run.state = state;
     run.reason = reason;
     set_run_state(db, run.run, state, reason, now_micros);
+    if (state == RunState::kCompleted) {
+      run.end_reason = ended_->reason;
+      set_end_reason(db, run.run, ended_->reason);
+    }
     note(db, run.run, state, reason, now_micros);
     if (!is_finished(state)) return;
     // The end may come more than once in a run's life: with each time that it was asked for.

@@ -55,6 +55,7 @@ RunStarted decode(const v1::RunStarted& message) {
   started.resumed_from = message.resumed_from();
   started.corpus_fingerprint = message.corpus_fingerprint();
   started.config = message.config();
+  started.started_from = bounded(message.started_from());
   require_position(std::max<std::int64_t>(0, started.resumed_step), started.epochs);
   if (!started.resumed_from.empty()) require_file_name(started.resumed_from);
   return started;
@@ -118,11 +119,17 @@ Scores decode(const v1::Scores& message) {
   scores.correction = message.correction();
   scores.copy_exact = message.copy_exact();
   scores.copy_character_accuracy = message.copy_character_accuracy();
+  scores.character_error_rate = message.character_error_rate();
+  scores.word_error_rate = message.word_error_rate();
+  scores.bleu = message.bleu();
+  scores.bleu_signature = bounded(message.bleu_signature());
   return scores;
 }
 
 EpochDone decode(const v1::EpochDone& message) {
   EpochDone epoch;
+  require(message.measure() >= v1::MEASURE_LOSS && message.measure() <= v1::MEASURE_CORRECTION,
+          "a measure that does not exist");
   epoch.epoch = message.epoch();
   epoch.epochs = message.epochs();
   epoch.step = message.step();
@@ -141,6 +148,7 @@ EpochDone decode(const v1::EpochDone& message) {
   epoch.trained_seconds = message.trained_seconds();
   epoch.examples_per_second = message.examples_per_second();
   epoch.tokens_per_second = message.tokens_per_second();
+  epoch.measure = static_cast<Measure>(static_cast<int>(message.measure()) - 1);
   require_position(epoch.step, epoch.epoch);
   return epoch;
 }
@@ -164,9 +172,21 @@ CheckpointSaved decode(const v1::CheckpointSaved& message) {
   return checkpoint;
 }
 
+SettingChanged decode(const v1::SettingChanged& message) {
+  SettingChanged change;
+  require(!message.key().empty(), "a setting without a name");
+  change.key = bounded(message.key());
+  change.was = bounded(message.was());
+  change.is = bounded(message.is());
+  change.step = message.step();
+  change.epoch = message.epoch();
+  require_position(change.step, change.epoch);
+  return change;
+}
+
 RunEnded decode(const v1::RunEnded& message) {
-  require(message.reason() == v1::END_REASON_ALL_EPOCHS ||
-              message.reason() == v1::END_REASON_STOP_REQUESTED,
+  require(message.reason() >= v1::END_REASON_ALL_EPOCHS &&
+              message.reason() <= v1::END_REASON_TIME_LIMIT,
           "an end for a reason that does not exist");
   RunEnded ended;
   ended.reason = static_cast<EndReason>(static_cast<int>(message.reason()) - 1);
@@ -197,6 +217,8 @@ Event decode_event(const std::string& bytes) {
     case v1::WorkerEvent::kCheckpointPruned:
       require_file_name(message.checkpoint_pruned().file());
       return CheckpointPruned{message.checkpoint_pruned().file()};
+    case v1::WorkerEvent::kSettingChanged:
+      return decode(message.setting_changed());
     case v1::WorkerEvent::kNotice:
       return Notice{error_kind_from_name(message.notice().kind()),
                     bounded(message.notice().text())};

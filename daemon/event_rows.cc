@@ -1,5 +1,7 @@
 #include "daemon/event_rows.h"
 
+#include <algorithm>
+
 namespace traind {
 
 void put_event(Database& db, std::int64_t run, std::int64_t time_micros, const std::string& kind,
@@ -18,6 +20,18 @@ std::vector<EventRow> events_after(Database& db, std::int64_t run, std::int64_t 
       "ORDER BY sequence LIMIT ?3",
       run, sequence, limit);
   while (row.next()) events.push_back({row.integer(0), row.integer(1), row.blob(2)});
+  return events;
+}
+
+std::vector<EventRow> newest_events(Database& db, std::int64_t run, const std::string& kind,
+                                    int limit) {
+  std::vector<EventRow> events;
+  Query row = db.query(
+      "SELECT sequence, time_micros, payload FROM events WHERE run = ?1 AND kind = ?2 "
+      "ORDER BY sequence DESC LIMIT ?3",
+      run, kind, limit);
+  while (row.next()) events.push_back({row.integer(0), row.integer(1), row.blob(2)});
+  std::reverse(events.begin(), events.end());
   return events;
 }
 

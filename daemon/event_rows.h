@@ -25,6 +25,9 @@ void put_event(Database& db, std::int64_t run, std::int64_t time_micros, const s
 // Those after `sequence`, in order.
 std::vector<EventRow> events_after(Database& db, std::int64_t run, std::int64_t sequence,
                                    int limit);
+// The newest `limit` of a kind, in order.
+std::vector<EventRow> newest_events(Database& db, std::int64_t run, const std::string& kind,
+                                    int limit);
 // 0 = the run has none.
 std::int64_t last_sequence(Database& db, std::int64_t run);
 

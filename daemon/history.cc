@@ -5,6 +5,7 @@
 #include "daemon/event_rows.h"
 #include "daemon/messages.h"
 #include "daemon/training_rows.h"
+#include "model/train/measure.h"
 
 namespace traind {
 namespace {
@@ -52,7 +53,7 @@ void note(Database& db, std::int64_t run, const EpochDone& epoch, std::int64_t n
   put_event(db, run, now_micros, "epoch", std::to_string(epoch.epoch),
             "epoch " + std::to_string(epoch.epoch) + " of " + std::to_string(epoch.epochs) +
                 " done: validation loss " + rounded(epoch.valid_loss) +
-                (epoch.best ? " (best)" : ""),
+                (epoch.best ? std::string(" (best by ") + name_of(epoch.measure) + ")" : ""),
             message.SerializeAsString());
 }
 
@@ -64,10 +65,31 @@ void note(Database& db, std::int64_t run, const CheckpointSaved& checkpoint,
             checkpoint.file + " (" + name_of(checkpoint.reason) + ")", message.SerializeAsString());
 }
 
+void note(Database& db, std::int64_t run, const SettingChanged& change, std::int64_t now_micros) {
+  v1::WatchRunResponse message;
+  *message.mutable_setting_changed() = to_message(change);
+  put_event(db, run, now_micros, "setting",
+            std::to_string(change.step) + " " + change.key + " " + change.was + " -> " + change.is,
+            change.key + " " + change.was + " -> " + change.is + " from step " +
+                std::to_string(change.step) + " on",
+            message.SerializeAsString());
+}
+
 void note(Database& db, std::int64_t run, const Notice& notice, std::int64_t now_micros) {
   v1::WatchRunResponse message;
   *message.mutable_notice() = to_message(notice);
   put_event(db, run, now_micros, "notice", "", notice.text, message.SerializeAsString());
+}
+
+std::vector<SettingChanged> newest_changes(Database& db, std::int64_t run, int limit) {
+  std::vector<SettingChanged> changes;
+  for (const EventRow& row : newest_events(db, run, "setting", limit)) {
+    v1::WatchRunResponse message;
+    if (!message.ParseFromString(row.payload)) continue;
+    const v1::SettingChanged& change = message.setting_changed();
+    changes.push_back({change.key(), change.was(), change.is(), change.step(), change.epoch()});
+  }
+  return changes;
 }
 
 }  // namespace traind

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "daemon/run_state.h"
 #include "daemon/sqlite.h"
@@ -19,6 +20,11 @@ void note(Database& db, std::int64_t run, const MetricRow& row, std::int64_t now
 void note(Database& db, std::int64_t run, const EpochDone& epoch, std::int64_t now_micros);
 void note(Database& db, std::int64_t run, const CheckpointSaved& checkpoint,
           std::int64_t now_micros);
+// Once, however often a worker tells the same change at the same step.
+void note(Database& db, std::int64_t run, const SettingChanged& change, std::int64_t now_micros);
 void note(Database& db, std::int64_t run, const Notice& notice, std::int64_t now_micros);
+
+// The newest `limit` changes of settings that the history has, oldest first.
+std::vector<SettingChanged> newest_changes(Database& db, std::int64_t run, int limit);
 
 }  // namespace traind

@@ -4,8 +4,10 @@
 
 #include <exception>
 
+#include "daemon/history.h"
 #include "daemon/logging.h"
 #include "daemon/outbox.h"
+#include "daemon/run_settings.h"
 #include "daemon/training_rows.h"
 #include "daemon/ulid.h"
 
@@ -14,17 +16,7 @@ namespace {
 
 constexpr std::int64_t kHour = 3'600'000'000;
 constexpr std::int64_t kGiveUp = 72 * kHour;
-
-// The run file as values; the name alone when its text is of another version of traind.
-RunFile run_file_of(const RunRow& run) {
-  try {
-    return parse_run_file(run.started.config, run.name, "/");
-  } catch (const Error&) {
-    RunFile unknown;
-    unknown.name = run.name;
-    return unknown;
-  }
-}
+constexpr int kChangesGathered = 10;
 
 Report gather(Database& db, const RunRow& run, const Occasion& occasion, const std::string& host,
               std::int64_t now_micros) {
@@ -54,6 +46,7 @@ Report gather(Database& db, const RunRow& run, const Occasion& occasion, const s
     report.finish_micros = now_micros + static_cast<std::int64_t>(occasion.seconds_left * 1e6);
   }
   report.restarts = run.restarts;
+  report.changes = newest_changes(db, run.run, kChangesGathered);
   return report;
 }
 

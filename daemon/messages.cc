@@ -22,7 +22,19 @@ v1::Scores to_message(const Scores& scores) {
   message.set_correction(scores.correction);
   message.set_copy_exact(scores.copy_exact);
   message.set_copy_character_accuracy(scores.copy_character_accuracy);
+  message.set_character_error_rate(scores.character_error_rate);
+  message.set_word_error_rate(scores.word_error_rate);
+  message.set_bleu(scores.bleu);
+  message.set_bleu_signature(scores.bleu_signature);
   return message;
+}
+
+v1::Measure to_message(Measure measure) {
+  return static_cast<v1::Measure>(static_cast<int>(measure) + 1);
+}
+
+v1::EndReason to_message(EndReason reason) {
+  return static_cast<v1::EndReason>(static_cast<int>(reason) + 1);
 }
 
 v1::RunStarted to_message(const RunStarted& started) {
@@ -42,6 +54,7 @@ v1::RunStarted to_message(const RunStarted& started) {
   message.set_resumed_from(started.resumed_from);
   message.set_corpus_fingerprint(started.corpus_fingerprint);
   message.set_config(started.config);
+  message.set_started_from(started.started_from);
   return message;
 }
 
@@ -101,6 +114,7 @@ v1::EpochDone to_message(const EpochDone& epoch) {
   message.set_trained_seconds(epoch.trained_seconds);
   message.set_examples_per_second(epoch.examples_per_second);
   message.set_tokens_per_second(epoch.tokens_per_second);
+  message.set_measure(to_message(epoch.measure));
   return message;
 }
 
@@ -115,6 +129,16 @@ v1::CheckpointSaved to_message(const CheckpointSaved& checkpoint) {
   message.set_best(checkpoint.best);
   message.set_stall_seconds(checkpoint.stall_seconds);
   message.set_write_seconds(checkpoint.write_seconds);
+  return message;
+}
+
+v1::SettingChanged to_message(const SettingChanged& change) {
+  v1::SettingChanged message;
+  message.set_key(change.key);
+  message.set_was(change.was);
+  message.set_is(change.is);
+  message.set_step(change.step);
+  message.set_epoch(change.epoch);
   return message;
 }
 

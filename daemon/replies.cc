@@ -33,7 +33,10 @@ v1::Run stored_run(Database& db, const RunRow& run) {
   reply.set_epochs(run.epochs);
   reply.set_step(run.step);
   reply.set_restarts(run.restarts);
+  reply.set_started_from(run.started.started_from);
+  if (run.end_reason) reply.set_end_reason(to_message(*run.end_reason));
   if (const auto epoch = newest_epoch(db, run.run)) {
+    reply.set_measure(to_message(epoch->measure));
     reply.set_valid_loss(epoch->valid_loss);
     reply.set_valid_loss_known(std::isfinite(epoch->valid_loss));
     *reply.mutable_scores() = to_message(epoch->scores);

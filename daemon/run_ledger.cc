@@ -35,6 +35,17 @@ std::int64_t told_by(const Event& event) {
   return -1;
 }
 
+// What a worker tells of its start, into what is known of the run.
+void merge(const RunStarted& started, RunRow& run) {
+  const RunStarted before = std::move(run.started);
+  run.started = started;
+  if (started.config.empty()) run.started.config = before.config;
+  // The worker knows a file in its own folder; people know the run that they named.
+  if (!before.started_from.empty()) run.started.started_from = before.started_from;
+  run.epochs = started.epochs;
+  run.next_run_file.clear();
+}
+
 }  // namespace
 
 RunLedger::RunLedger(Store& store, const MailDesk& desk, RunRow run)
@@ -70,54 +81,51 @@ void RunLedger::write(Database& db, RunRow& run, const Event& event,
     run.step = step;
     run.trained_seconds = trained_seconds;
   };
-  std::visit(Overloaded{[&](const RunStarted& started) {
-                          const std::string config = std::move(run.started.config);
-                          run.started = started;
-                          if (started.config.empty()) run.started.config = config;
-                          run.epochs = started.epochs;
-                          if (run.started_micros == 0) run.started_micros = now_micros;
-                          set_run_started(db, run.run, started, now_micros);
-                          note(db, run.run, started, now_micros);
-                          desk_.put(db, run,
-                                    {.kind = ReportKind::kStart,
-                                     .key = "start-" + std::to_string(run.queue_position),
-                                     .reason = {},
-                                     .what_next = {},
-                                     .log_tail = {}},
-                                    now_micros);
-                        },
-                        [&](const MetricRow& row) {
-                          put_metric(db, run.run, row, now_micros);
-                          note(db, run.run, row, now_micros);
-                          moved_to(row.epoch, row.step, row.trained_seconds);
-                        },
-                        [&](const EpochDone& epoch) {
-                          put_epoch(db, run.run, epoch, now_micros);
-                          note(db, run.run, epoch, now_micros);
-                          moved_to(epoch.epoch, epoch.step, epoch.trained_seconds);
-                          desk_.put(db, run,
-                                    {.kind = ReportKind::kEpoch,
-                                     .key = "epoch-" + std::to_string(epoch.epoch),
-                                     .reason = {},
-                                     .what_next = {},
-                                     .log_tail = {},
-                                     .seconds_left = seconds_left_},
-                                    now_micros);
-                        },
-                        [&](const CheckpointSaved& checkpoint) {
-                          put_checkpoint(db, run.run, checkpoint, now_micros);
-                          note(db, run.run, checkpoint, now_micros);
-                        },
-                        [&](const SettingChanged&) {},
-                        [&](const CheckpointPruned& pruned) {
-                          mark_pruned(db, run.run, pruned.file, now_micros);
-                        },
-                        [&](const Notice& notice) { note(db, run.run, notice, now_micros); },
-                        [&](const RunEnded& ended) {
-                          moved_to(ended.epoch, ended.step, ended.trained_seconds);
-                        },
-                        [](const RunFailed&) {}, [](const Progress&) {}},
-             event);
+  std::visit(
+      Overloaded{
+          [&](const RunStarted& started) {
+            merge(started, run);
+            if (run.started_micros == 0) run.started_micros = now_micros;
+            set_run_started(db, run.run, run.started, now_micros);
+            note(db, run.run, run.started, now_micros);
+            desk_.put(db, run,
+                      {.kind = ReportKind::kStart,
+                       .key = "start-" + std::to_string(run.queue_position),
+                       .reason = {},
+                       .what_next = {},
+                       .log_tail = {}},
+                      now_micros);
+          },
+          [&](const MetricRow& row) {
+            put_metric(db, run.run, row, now_micros);
+            note(db, run.run, row, now_micros);
+            moved_to(row.epoch, row.step, row.trained_seconds);
+          },
+          [&](const EpochDone& epoch) {
+            put_epoch(db, run.run, epoch, now_micros);
+            note(db, run.run, epoch, now_micros);
+            moved_to(epoch.epoch, epoch.step, epoch.trained_seconds);
+            desk_.put(db, run,
+                      {.kind = ReportKind::kEpoch,
+                       .key = "epoch-" + std::to_string(epoch.epoch),
+                       .reason = {},
+                       .what_next = {},
+                       .log_tail = {},
+                       .seconds_left = seconds_left_},
+                      now_micros);
+          },
+          [&](const CheckpointSaved& checkpoint) {
+            put_checkpoint(db, run.run, checkpoint, now_micros);
+            note(db, run.run, checkpoint, now_micros);
+          },
+          [&](const SettingChanged& change) { note(db, run.run, change, now_micros); },
+          [&](const CheckpointPruned& pruned) {
+            mark_pruned(db, run.run, pruned.file, now_micros);
+          },
+          [&](const Notice& notice) { note(db, run.run, notice, now_micros); },
+          [&](const RunEnded& ended) { moved_to(ended.epoch, ended.step, ended.trained_seconds); },
+          [](const RunFailed&) {}, [](const Progress&) {}},
+      event);
 }
 
 }  // namespace traind

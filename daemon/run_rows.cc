@@ -1,5 +1,8 @@
 #include "daemon/run_rows.h"
 
+#include <array>
+#include <utility>
+
 namespace traind {
 namespace {
 
@@ -8,7 +11,20 @@ namespace {
   "started_micros, finished_micros, epochs, epoch, step, trained_seconds, device, device_name, " \
   "device_reason, parameters, train_examples, valid_examples, skipped_lines, "                   \
   "source_vocabulary, target_vocabulary, batches_per_epoch, corpus_fingerprint, resumed_step, "  \
-  "resumed_from, config, queue_position"
+  "resumed_from, config, queue_position, started_from, end_reason, next_run_file"
+
+constexpr std::array kEndReasons = {std::pair{EndReason::kAllEpochs, "all_epochs"},
+                                    std::pair{EndReason::kStopRequested, "stop_requested"},
+                                    std::pair{EndReason::kEarlyStop, "early_stop"},
+                                    std::pair{EndReason::kStepLimit, "step_limit"},
+                                    std::pair{EndReason::kTimeLimit, "time_limit"}};
+
+std::optional<EndReason> end_reason_from_name(const std::string& name) {
+  for (const auto& [reason, known] : kEndReasons) {
+    if (name == known) return reason;
+  }
+  return std::nullopt;
+}
 
 RunRow read_run(const Query& row) {
   RunRow run;
@@ -42,6 +58,9 @@ RunRow read_run(const Query& row) {
   run.started.resumed_from = row.text(27);
   run.started.config = row.text(28);
   run.queue_position = row.integer(29);
+  run.started.started_from = row.text(30);
+  run.end_reason = end_reason_from_name(row.text(31));
+  run.next_run_file = row.text(32);
   run.started.epochs = run.epochs;
   return run;
 }
@@ -71,16 +90,23 @@ std::int64_t end_of_queue(Database& db) {
 
 }  // namespace
 
+const char* name_of(EndReason reason) noexcept {
+  for (const auto& [known, name] : kEndReasons) {
+    if (known == reason) return name;
+  }
+  return "";
+}
+
 void insert_run(Database& db, RunRow& run) {
   refuse_name_in_use(db, run.name);
   const std::int64_t position = end_of_queue(db);
   Query insert = db.query(
       "INSERT INTO runs (id, name, state, reason, request_id, queue_position, created_micros, "
-      "config, epochs, train_examples, valid_examples, skipped_lines) "
-      "VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+      "config, epochs, train_examples, valid_examples, skipped_lines, started_from) "
+      "VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
       run.id, run.name, name_of(run.state), run.reason, run.request_id, position,
       run.created_micros, run.started.config, run.epochs, run.started.train_examples,
-      run.started.valid_examples, run.started.skipped_lines);
+      run.started.valid_examples, run.started.skipped_lines, run.started.started_from);
   insert.next();
   run.run = db.last_id();
 }
@@ -136,13 +162,22 @@ void set_run_state(Database& db, std::int64_t run, RunState state, const std::st
          name_of(state), reason, is_finished(state) ? now_micros : std::int64_t{0});
 }
 
+void set_end_reason(Database& db, std::int64_t run, EndReason reason) {
+  db.run("UPDATE runs SET end_reason = ?2 WHERE run = ?1", run, name_of(reason));
+}
+
+void set_next_run_file(Database& db, std::int64_t run, const std::string& text, int epochs) {
+  db.run("UPDATE runs SET next_run_file = ?2, config = ?2, epochs = ?3 WHERE run = ?1", run, text,
+         epochs);
+}
+
 void requeue_run(Database& db, const RunRow& run, const std::string& reason,
                  bool accept_changed_data) {
   refuse_name_in_use(db, run.name);
   const std::int64_t position = end_of_queue(db);
   db.run(
       "UPDATE runs SET state = 'queued', reason = ?2, finished_micros = 0, queue_position = ?3, "
-      "accept_changed_data = ?4 WHERE run = ?1",
+      "accept_changed_data = ?4, end_reason = '' WHERE run = ?1",
       run.run, reason, position, accept_changed_data);
 }
 
@@ -152,7 +187,7 @@ void set_run_started(Database& db, std::int64_t run, const RunStarted& started,
       "UPDATE runs SET device = ?2, device_name = ?3, device_reason = ?4, parameters = ?5, "
       "train_examples = ?6, valid_examples = ?7, skipped_lines = ?8, source_vocabulary = ?9, "
       "target_vocabulary = ?10, batches_per_epoch = ?11, epochs = ?12, corpus_fingerprint = ?13, "
-      "resumed_step = ?14, resumed_from = ?15, "
+      "resumed_step = ?14, resumed_from = ?15, next_run_file = '', "
       "config = CASE ?17 WHEN '' THEN config ELSE ?17 END, "
       "started_micros = CASE started_micros WHEN 0 THEN ?16 ELSE started_micros END "
       "WHERE run = ?1",

@@ -29,9 +29,17 @@ struct RunRow {
   int epoch = 0;
   std::int64_t step = 0;
   double trained_seconds = 0;
-  std::int64_t queue_position = 0;  // grows each time somebody asks for the run
-  RunStarted started;               // newest start of a worker; config is the run file at creation
+  std::int64_t queue_position = 0;      // grows each time somebody asks for the run
+  std::optional<EndReason> end_reason;  // of a completed run
+  // The run file as a resume changed it, until a worker has started with it; empty = as it is.
+  std::string next_run_file;
+  // Newest start of a worker. config is the run file at creation until then; started_from is what
+  // was asked for ("RUN@CHECKPOINT").
+  RunStarted started;
 };
+
+// "all_epochs", "early_stop", ...: as in the database.
+const char* name_of(EndReason reason) noexcept;
 
 // Appends to the queue; sets run.run. Throws Error(kState) when an unfinished run has the name.
 void insert_run(Database& db, RunRow& run);
@@ -48,9 +56,14 @@ std::vector<RunRow> unfinished_runs(Database& db);
 
 void set_run_state(Database& db, std::int64_t run, RunState state, const std::string& reason,
                    std::int64_t now_micros);
+// Completed, for that reason.
+void set_end_reason(Database& db, std::int64_t run, EndReason reason);
+// What the run's next worker is to find as its run file, and how many epochs that says.
+void set_next_run_file(Database& db, std::int64_t run, const std::string& text, int epochs);
 // Back to the end of the queue. Throws Error(kState) when another unfinished run has the name.
 void requeue_run(Database& db, const RunRow& run, const std::string& reason,
                  bool accept_changed_data);
+// The newest start; leaves started_from as it is.
 void set_run_started(Database& db, std::int64_t run, const RunStarted& started,
                      std::int64_t now_micros);
 void set_run_position(Database& db, std::int64_t run, int epoch, std::int64_t step,

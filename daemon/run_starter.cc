@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "daemon/initial_weights.h"
 #include "daemon/ulid.h"
 #include "daemon/worker_call.h"
 #include "model/base/clock.h"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestRunFile = std::size_t{1} << 20;
 constexpr std::size_t kLongestRequestId = 128;
+constexpr std::size_t kLongestFrom = 512;
 // The newest and the one being written: with less, not even one good checkpoint would be kept.
 constexpr std::uint64_t kLeastCheckpoints = 2;
 
@@ -49,6 +51,7 @@ void refuse_arguments(const v1::StartRunRequest& request) {
            "and '-', at most 64, beginning with a letter or digit");
   }
   if (request.request_id().size() > kLongestRequestId) refuse("request_id is too long");
+  if (request.from().size() > kLongestFrom) refuse("from is too long");
 }
 
 // The check read a copy of the text; people know it by the path that they gave.
@@ -79,7 +82,9 @@ RunRow RunStarter::start(const v1::StartRunRequest& request, v1::StartRunRespons
   FolderGuard guard(folder);
   make_folders(folder);
 
-  const v1::CheckReport report = check(request, folder, stop);
+  const v1::CheckReport report =
+      request.from().empty() ? check(request, folder, stop)
+                             : check_with_weights(request, folder, stop, run.started.started_from);
   refuse_without_space(report);
   write_durably(posix_files(), folder + "/run.toml", report.config());
 
@@ -102,6 +107,30 @@ RunRow RunStarter::start(const v1::StartRunRequest& request, v1::StartRunRespons
   return run;
 }
 
+v1::CheckReport RunStarter::check_with_weights(const v1::StartRunRequest& request,
+                                               const std::string& folder,
+                                               const std::stop_token& stop,
+                                               std::string& from) const {
+  std::string passed_over;
+  for (const InitialWeights& weights : weights_meant(config_, store_, request.from())) {
+    from = weights.name;
+    if (!take_weights(weights, folder)) {
+      passed_over = weights.name + " is gone by now";
+      continue;
+    }
+    try {
+      v1::CheckReport report = check(request, folder, stop);
+      if (!passed_over.empty()) report.add_notices(passed_over + "; it begins with " + from);
+      return report;
+    } catch (const Error& error) {
+      // Only a damaged file has a next one to try.
+      if (error.kind() != ErrorKind::kCorrupt) throw;
+      passed_over = weights.name + " was passed over (" + error.what() + ")";
+    }
+  }
+  throw Error(ErrorKind::kNotFound, "there are no good weights to begin with: " + passed_over);
+}
+
 v1::CheckReport RunStarter::check(const v1::StartRunRequest& request, const std::string& folder,
                                   const std::stop_token& stop) const {
   const std::string copy = folder + "/submitted.toml";
@@ -110,6 +139,9 @@ v1::CheckReport RunStarter::check(const v1::StartRunRequest& request, const std:
                   {"check", copy, "--base", request.base_folder(), "--folder", folder},
                   {},
                   config_.worker.check_timeout};
+  if (!request.from().empty()) {
+    call.arguments.insert(call.arguments.end(), {"--from", initial_weights_path(folder)});
+  }
   if (!request.name().empty()) {
     call.arguments.insert(call.arguments.end(), {"--name", request.name()});
   }

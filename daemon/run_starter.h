@@ -21,13 +21,17 @@ class RunStarter {
       : config_(config), store_(store), supervisor_(supervisor) {}
 
   // Throws Error: kConfig or kData with the reason for a refusal, kState for a name in use,
-  // kNoSpace, and what worker_call.h and Store throw. A refused start leaves nothing behind.
+  // kNotFound for initial weights that are not there, kNoSpace, and what worker_call.h and Store
+  // throw. A refused start leaves nothing behind.
   RunRow start(const v1::StartRunRequest& request, v1::StartRunResponse& response,
                const std::stop_token& stop) const;
 
  private:
   v1::CheckReport check(const v1::StartRunRequest& request, const std::string& folder,
                         const std::stop_token& stop) const;
+  // The same with the weights that the request means in the folder; `from` becomes their name.
+  v1::CheckReport check_with_weights(const v1::StartRunRequest& request, const std::string& folder,
+                                     const std::stop_token& stop, std::string& from) const;
   void refuse_without_space(const v1::CheckReport& report) const;
 
   const DaemonConfig& config_;

@@ -184,7 +184,20 @@ ALTER TABLE metrics ADD COLUMN gpu_celsius REAL;
 ALTER TABLE metrics ADD COLUMN gpu_watts REAL;
 )sql";
 
-constexpr std::array kMigrations = {Migration{1, kVersion1}, Migration{2, kVersion2}};
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE epochs ADD COLUMN character_error_rate REAL;
+ALTER TABLE epochs ADD COLUMN word_error_rate REAL;
+ALTER TABLE epochs ADD COLUMN bleu REAL;
+ALTER TABLE epochs ADD COLUMN bleu_signature TEXT NOT NULL DEFAULT '';
+ALTER TABLE epochs ADD COLUMN measure TEXT NOT NULL DEFAULT 'loss';
+ALTER TABLE runs ADD COLUMN started_from TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN end_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN next_run_file TEXT NOT NULL DEFAULT '';
+UPDATE runs SET end_reason = 'all_epochs' WHERE state = 'completed';
+)sql";
+
+constexpr std::array kMigrations = {Migration{1, kVersion1}, Migration{2, kVersion2},
+                                    Migration{3, kVersion3}};
 
 std::int64_t pragma(Database& db, const char* sql) {
   Query query = db.query(sql);

@@ -68,6 +68,15 @@ grpc::ServerWriteReactor<Response>* stream(const Make& make) {
   return reactor != nullptr ? reactor : refused<Response>(status);
 }
 
+ResumeWish resume_wish_of(const v1::ResumeRunRequest& request) {
+  ResumeWish wish;
+  wish.accept_changed_data = request.accept_changed_data();
+  if (request.has_learning_rate()) wish.settings.learning_rate = request.learning_rate();
+  if (request.has_epochs()) wish.settings.epochs = request.epochs();
+  if (request.has_batch_size()) wish.settings.batch_size = request.batch_size();
+  return wish;
+}
+
 }  // namespace
 
 TrainingService::TrainingService(const Parts& parts)
@@ -110,7 +119,7 @@ grpc::ServerUnaryReactor* TrainingService::ResumeRun(Context* context,
                                                      v1::ResumeRunResponse* response) {
   return answer(context, [&] {
     const RunRow run =
-        parts_.supervisor.resume_run(run_of(request->run()).run, request->accept_changed_data());
+        parts_.supervisor.resume_run(run_of(request->run()).run, resume_wish_of(*request));
     *response->mutable_run() = run_reply(sources_, run);
   });
 }

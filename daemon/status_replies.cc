@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "daemon/event_rows.h"
+#include "daemon/history.h"
 #include "daemon/messages.h"
 #include "model/base/clock.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 // People ask about a few runs; whoever asks about all of them has each read anew.
 constexpr std::size_t kMostKept = 32;
+constexpr int kChangesShown = 5;
 
 void add_metrics(Database& db, const RunRow& run, v1::GetStatusResponse& response) {
   response.set_trained_seconds(run.trained_seconds);
@@ -76,6 +78,9 @@ StatusReplies::Stored StatusReplies::read(const std::string& name) const {
     add_checkpoints(db, run, response);
     add_mails(db, response);
     add_start(run, response);
+    for (const SettingChanged& change : newest_changes(db, run.run, kChangesShown)) {
+      *response.add_changes() = to_message(change);
+    }
     response.set_run_folder(from_.config.run_folder(run.id));
     response.set_worker_log(response.run_folder() + "/worker.log");
     response.set_last_sequence(last_sequence(db, run.run));

@@ -10,6 +10,7 @@
 #include "daemon/history.h"
 #include "daemon/logging.h"
 #include "model/base/clock.h"
+#include "model/base/files.h"
 
 namespace traind {
 namespace {
@@ -19,6 +20,35 @@ using Clock = ActiveRun::Clock;
 constexpr std::chrono::milliseconds kLongestTurn{1000};
 // Beyond the worker's own time to stop: for a database that refuses the last word.
 constexpr std::chrono::seconds kFarewell{5};
+constexpr std::uint64_t kLongestRunFile = std::uint64_t{1} << 20;
+
+[[noreturn]] void refuse_completed(const RunRow& run) {
+  const std::string begin_anew =
+      "`trainctl start RUN.toml --from " + run.name + "` begins a new run from its weights";
+  if (run.end_reason && *run.end_reason != EndReason::kAllEpochs) {
+    throw Error(ErrorKind::kState, "run " + run.name + " is completed (" + run.reason +
+                                       "), and would end so again: " + begin_anew);
+  }
+  throw Error(ErrorKind::kState, "run " + run.name +
+                                     " is completed: nothing is left to train. Give more than " +
+                                     std::to_string(run.epoch) + " epochs to go on; " + begin_anew);
+}
+
+void refuse_resume(const RunRow& run, const ResumeWish& wish) {
+  const std::optional<int> epochs = wish.settings.epochs;
+  if (run.state == RunState::kCompleted) {
+    const bool all_epochs = !run.end_reason || *run.end_reason == EndReason::kAllEpochs;
+    if (!all_epochs || !epochs || *epochs <= run.epoch) refuse_completed(run);
+  } else if (!is_finished(run.state)) {
+    throw Error(ErrorKind::kState,
+                "run " + run.name + " is " + name_of(run.state) + ": there is nothing to resume");
+  }
+  if (epochs && *epochs < run.epoch) {
+    throw Error(ErrorKind::kConfig, std::to_string(*epochs) + " epochs are fewer than run " +
+                                        run.name + " has begun: give at least " +
+                                        std::to_string(run.epoch));
+  }
+}
 
 }  // namespace
 
@@ -130,6 +160,12 @@ RunRow Supervisor::row_of(std::int64_t run) const {
   return *around_.store.read([&](Database& db) { return run_by_number(db, run); });
 }
 
+// What the run's next worker would read.
+std::string Supervisor::run_file_text(const RunRow& run) const {
+  if (!run.next_run_file.empty()) return run.next_run_file;
+  return read_whole(around_.config.run_folder(run.id) + "/run.toml", kLongestRunFile);
+}
+
 RunRow Supervisor::change_state(std::int64_t run, RunState state, const std::string& reason) {
   const std::int64_t now_micros = unix_micros();
   around_.store.write([&](Database& db) {
@@ -169,22 +205,17 @@ RunRow Supervisor::stop_run(std::int64_t run) {
   });
 }
 
-RunRow Supervisor::resume_run(std::int64_t run, bool accept_changed_data) {
-  return errands_.ask([this, run, accept_changed_data] {
+RunRow Supervisor::resume_run(std::int64_t run, const ResumeWish& wish) {
+  return errands_.ask([this, run, wish] {
     const RunRow row = row_of(run);
-    if (row.state == RunState::kCompleted) {
-      throw Error(ErrorKind::kState, "run " + row.name +
-                                         " is completed: nothing is left to train. "
-                                         "Start a new run to train more");
-    }
-    if (!is_finished(row.state)) {
-      throw Error(ErrorKind::kState,
-                  "run " + row.name + " is " + name_of(row.state) + ": there is nothing to resume");
-    }
+    refuse_resume(row, wish);
+    std::optional<RunFile> changed;
+    if (wish.settings.any()) changed = with_settings(run_file_text(row), wish.settings);
     const std::string reason = "asked to go on; waits for its turn";
     const std::int64_t now_micros = unix_micros();
     around_.store.write([&](Database& db) {
-      requeue_run(db, row, reason, accept_changed_data);
+      requeue_run(db, row, reason, wish.accept_changed_data);
+      if (changed) set_next_run_file(db, run, to_toml(*changed), changed->train.epochs);
       note(db, run, RunState::kQueued, reason, now_micros);
     });
     around_.changed();

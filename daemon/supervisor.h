@@ -13,6 +13,7 @@
 
 #include "daemon/active_run.h"
 #include "daemon/errand_queue.h"
+#include "daemon/run_settings.h"
 
 namespace traind {
 
@@ -21,6 +22,12 @@ struct Pulse {
   bool healthy = true;  // the loop turns, and the active run shows life or is being dealt with
   bool stopping = false;
   std::string status;  // a line for people
+};
+
+// How a run is to go on.
+struct ResumeWish {
+  bool accept_changed_data = false;
+  WantedSettings settings = {};
 };
 
 class Supervisor {
@@ -40,7 +47,8 @@ class Supervisor {
 
   RunRow start_run(RunRow run);
   RunRow stop_run(std::int64_t run);
-  RunRow resume_run(std::int64_t run, bool accept_changed_data);
+  // Throws also kConfig when the wanted settings cannot be; nothing has changed then.
+  RunRow resume_run(std::int64_t run, const ResumeWish& wish);
   void save_checkpoint(std::int64_t run);
 
   // The worker is asked to save; the run goes on when the next daemon starts. Does not wait.
@@ -58,6 +66,7 @@ class Supervisor {
   void wait_for_something();
   std::string status_line() const;
   RunRow row_of(std::int64_t run) const;
+  std::string run_file_text(const RunRow& run) const;
   RunRow change_state(std::int64_t run, RunState state, const std::string& reason);
 
   const RunSurroundings around_;

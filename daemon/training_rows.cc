@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "model/train/measure.h"
+
 namespace traind {
 namespace {
 
@@ -12,7 +14,8 @@ namespace {
 #define TRAIND_EPOCH_COLUMNS                                                           \
   "epoch, epochs, step, train_loss, valid_loss, examples, exact, character_accuracy, " \
   "corrupted, correction, copy_exact, copy_character_accuracy, best, learning_rate, "  \
-  "digest, epoch_seconds, trained_seconds, examples_per_second, tokens_per_second"
+  "digest, epoch_seconds, trained_seconds, examples_per_second, tokens_per_second, "   \
+  "character_error_rate, word_error_rate, bleu, bleu_signature, measure"
 
 MetricRow read_metric(const Query& row) {
   MetricRow metric;
@@ -39,6 +42,15 @@ std::vector<MetricRow> read_metrics(Query row) {
   return metrics;
 }
 
+Measure measure_from_name(const std::string& name) {
+  for (const Measure measure :
+       {Measure::kExact, Measure::kCharacterAccuracy, Measure::kCharacterErrorRate,
+        Measure::kWordErrorRate, Measure::kBleu, Measure::kCorrection}) {
+    if (name == name_of(measure)) return measure;
+  }
+  return Measure::kLoss;
+}
+
 EpochDone read_epoch(const Query& row) {
   EpochDone epoch;
   epoch.epoch = static_cast<int>(row.integer(0));
@@ -60,6 +72,11 @@ EpochDone read_epoch(const Query& row) {
   epoch.trained_seconds = row.real(16);
   epoch.examples_per_second = row.real(17);
   epoch.tokens_per_second = row.real(18);
+  epoch.scores.character_error_rate = row.real(19);
+  epoch.scores.word_error_rate = row.real(20);
+  epoch.scores.bleu = row.real(21);
+  epoch.scores.bleu_signature = row.text(22);
+  epoch.measure = measure_from_name(row.text(23));
   return epoch;
 }
 
@@ -102,12 +119,13 @@ void put_epoch(Database& db, std::int64_t run, const EpochDone& epoch, std::int6
   db.run("DELETE FROM samples WHERE run = ?1 AND epoch = ?2", run, epoch.epoch);
   db.run("INSERT OR REPLACE INTO epochs (" TRAIND_EPOCH_COLUMNS
          ", run, stored_micros) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-         "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+         "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
          epoch.epoch, epoch.epochs, epoch.step, epoch.train_loss, epoch.valid_loss, scores.examples,
          scores.exact, scores.character_accuracy, scores.corrupted, scores.correction,
          scores.copy_exact, scores.copy_character_accuracy, epoch.best, epoch.rate, epoch.digest,
          epoch.epoch_seconds, epoch.trained_seconds, epoch.examples_per_second,
-         epoch.tokens_per_second, run, now_micros);
+         epoch.tokens_per_second, scores.character_error_rate, scores.word_error_rate, scores.bleu,
+         scores.bleu_signature, name_of(epoch.measure), run, now_micros);
   int position = 0;
   for (const Sample& sample : epoch.samples) {
     db.run(

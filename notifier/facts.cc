@@ -13,6 +13,7 @@ namespace {
 
 // How much of a text from outside a mail shows, in code points.
 constexpr std::size_t kNameShown = 64;
+constexpr std::size_t kSettingShown = 60;
 constexpr std::size_t kSentenceShown = 500;
 constexpr std::size_t kSampleShown = 400;
 // How many of a list.
@@ -58,6 +59,11 @@ FigureRow figure_row(const EpochDone& done) {
   return row;
 }
 
+std::string batch_words(const TrainSection& train) {
+  if (train.batch_tokens > 0) return "at most " + grouped(train.batch_tokens) + " tokens";
+  return train.batch_size == kFitBatch ? "what fits" : std::to_string(train.batch_size);
+}
+
 double trained_seconds_of(const Report& report) {
   const EpochDone* done = last_epoch(report);
   return report.trained_seconds > 0 || !done ? report.trained_seconds : done->trained_seconds;
@@ -96,14 +102,44 @@ std::string epoch_of_epochs(const EpochDone& done, const char* between) {
 
 std::string scores_in_subject(const EpochDone& done) {
   std::string words = "loss " + loss_words(done.train_loss);
-  if (done.scores.examples > 0) words += ", exact " + percent_words(done.scores.exact);
-  return words;
+  if (done.scores.examples > 0) return words + ", exact " + percent_words(done.scores.exact);
+  return words + ", perplexity " + perplexity_words(done.valid_loss);
+}
+
+std::string error_rates_of(const Scores& scores) {
+  if (scores.examples <= 0 || !std::isfinite(scores.character_error_rate) ||
+      !std::isfinite(scores.word_error_rate)) {
+    return "";
+  }
+  std::string words = percent_words(scores.character_error_rate) + " of characters, " +
+                      percent_words(scores.word_error_rate) + " of words";
+  if (scores.bleu_signature.empty() || !std::isfinite(scores.bleu)) return words;
+  char bleu[32];
+  std::snprintf(bleu, sizeof bleu, "; BLEU %.2f", scores.bleu);
+  return words + bleu;
 }
 
 void tell_losses(std::vector<Fact>& facts, const EpochDone& done) {
+  const bool best_by_loss = done.best && done.measure == Measure::kLoss;
   tell(facts, "Loss", loss_words(done.train_loss));
-  tell(facts, "Validation loss", loss_words(done.valid_loss) + (done.best ? " (best so far)" : ""));
+  tell(facts, "Validation loss",
+       loss_words(done.valid_loss) + (best_by_loss ? " (best so far)" : ""));
+  tell(facts, "Perplexity", perplexity_words(done.valid_loss));
+  tell(facts, "Error rates", error_rates_of(done.scores));
+  if (done.best && !best_by_loss) tell(facts, "Best so far", "by " + measure_words(done.measure));
   tell(facts, "Learning rate now", short_number(done.rate));
+}
+
+// What was changed on request and is true of this epoch for the first time.
+void tell_changes(std::vector<Fact>& facts, const Report& report) {
+  const EpochDone* done = last_epoch(report);
+  if (report.kind != ReportKind::kEpoch || !done) return;
+  for (const SettingChanged& change : report.changes) {
+    if (change.epoch != done->epoch) continue;
+    tell(facts, "Changed",
+         one_line(change.key, kSettingShown) + " " + one_line(change.was, kSettingShown) + " -> " +
+             one_line(change.is, kSettingShown) + " at step " + grouped(change.step));
+  }
 }
 
 }  // namespace
@@ -192,18 +228,20 @@ std::vector<Fact> hyperparameters_of(const Report& report) {
   const std::string embedding =
       std::to_string(model.embedding > 0 ? model.embedding : model.hidden);
   std::vector<Fact> facts;
+  const bool encodes = model.kind == ModelKind::kSeq2seq;
   tell(facts, "Epochs", std::to_string(train.epochs));
-  tell(facts, "Batch size",
-       train.batch_size == kFitBatch ? "what fits" : std::to_string(train.batch_size));
+  tell(facts, "Batch size", batch_words(train));
+  if (!encodes) tell(facts, "Model", "language model");
+  if (model.cell == CellKind::kGru) tell(facts, "Cell", "GRU");
   tell(facts, "RNN size", std::to_string(model.hidden));
   tell(facts, "Layers", std::to_string(model.layers));
-  tell(facts, "Encoding embedding size", embedding);
-  tell(facts, "Decoding embedding size", embedding);
+  if (encodes) tell(facts, "Encoding embedding size", embedding);
+  tell(facts, encodes ? "Decoding embedding size" : "Embedding size", embedding);
   tell(facts, "Keep probability", short_number(1 - model.dropout));
   tell(facts, "Learning rate", short_number(train.learning_rate));
   tell(facts, "Gradient norm limit", train.clip_norm > 0 ? short_number(train.clip_norm) : "none");
-  tell(facts, "Bidirectional encoder", model.bidirectional ? "yes" : "no");
-  tell(facts, "Attention", model.attention ? "yes" : "no");
+  if (encodes) tell(facts, "Bidirectional encoder", model.bidirectional ? "yes" : "no");
+  if (encodes) tell(facts, "Attention", model.attention ? "yes" : "no");
   // A CPU computes in float32 whatever is asked for.
   if (report.started.device == "cuda") tell(facts, "Precision", train.precision);
   tell(facts, "Seed", std::to_string(report.run.seed));
@@ -247,12 +285,16 @@ std::vector<std::string> result_lines_of(const Report& report) {
 std::string held_out_of(const Report& report) {
   const EpochDone* done = last_epoch(report);
   if (!done || done->scores.examples <= 0) return "";
-  return grouped(done->scores.examples) + " held-out examples, " + grouped(done->scores.corrupted) +
-         " of them with errors in the input";
+  const std::string words = grouped(done->scores.examples) + " held-out examples";
+  if (done->scores.corrupted <= 0) return words;
+  return words + ", " + grouped(done->scores.corrupted) + " of them with errors in the input";
 }
 
 std::vector<FigureRow> figures_of(const Report& report) {
   std::vector<FigureRow> rows;
+  const bool answered = std::any_of(report.epochs.begin(), report.epochs.end(),
+                                    [](const EpochDone& done) { return done.scores.examples > 0; });
+  if (!answered) return rows;
   const std::size_t count = report.epochs.size();
   for (std::size_t i = count - std::min(count, kEpochsShown); i < count; ++i) {
     rows.push_back(figure_row(report.epochs[i]));
@@ -279,7 +321,11 @@ std::vector<Fact> standing_of(const Report& report) {
   if (report.kind == ReportKind::kStart) {
     tell(facts, "Why this device", one_line(report.started.device_reason, kSentenceShown));
   }
+  tell_changes(facts, report);
   const bool resumed = report.started.resumed_step >= 0;
+  if (report.kind == ReportKind::kStart && !resumed) {
+    tell(facts, "Begins with weights of", one_line(report.started.started_from, 100));
+  }
   tell(facts, "Went on from", resumed ? one_line(report.started.resumed_from, 100) : "");
   const bool in_trouble = is_about_trouble(report.kind);
   const std::string checkpoint = one_line(report.checkpoint, 100);

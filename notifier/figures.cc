@@ -1,10 +1,12 @@
 #include "notifier/figures.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
 
 #include "model/base/clock.h"
+#include "model/train/measure.h"
 
 namespace traind {
 
@@ -33,6 +35,21 @@ std::string loss_words(double loss) {
     std::snprintf(text, sizeof text, "%.4g", loss);
   }
   return text;
+}
+
+std::string perplexity_words(double loss) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.4g", std::exp(loss));
+  return text;
+}
+
+std::string measure_words(Measure measure) {
+  if (measure == Measure::kExact) return "exact match";
+  if (measure == Measure::kBleu) return "BLEU";
+  if (measure == Measure::kCorrection) return "correction rate";
+  std::string words = name_of(measure);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
 }
 
 std::string short_number(double number) {

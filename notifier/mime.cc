@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "model/base/base64.h"
 #include "notifier/safe_text.h"
 
 namespace traind {
@@ -107,25 +108,6 @@ std::string quoted_printable(std::string_view text) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     out += quoted_line(text.substr(0, end)) + "\r\n";
     text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr const char* kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t rest = bytes.size() - i;
-    const auto byte = [&](std::size_t k) {
-      return k < rest ? static_cast<unsigned>(static_cast<unsigned char>(bytes[i + k])) : 0u;
-    };
-    const unsigned group = byte(0) << 16 | byte(1) << 8 | byte(2);
-    out += kDigits[group >> 18];
-    out += kDigits[group >> 12 & 63];
-    out += rest > 1 ? kDigits[group >> 6 & 63] : '=';
-    out += rest > 2 ? kDigits[group & 63] : '=';
   }
   return out;
 }

@@ -12,9 +12,6 @@ namespace traind {
 // "From " is encoded, so that an mbox file keeps it.
 std::string quoted_printable(std::string_view text);
 
-// RFC 4648, 4, without line ends.
-std::string base64(std::string_view bytes);
-
 // RFC 2045, 6.8: lines of 76 characters.
 std::string base64_lines(std::string_view bytes);
 

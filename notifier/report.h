@@ -30,10 +30,11 @@ struct Report {
   std::string checkpoint;             // newest good one's file name; empty = none
   std::string what_next;              // failure and restart: what happens next, a sentence
   double trained_seconds = 0;
-  double seconds_left = -1;        // -1 = not known
-  std::int64_t now_micros = 0;     // Date of the mail
-  std::int64_t finish_micros = 0;  // expected finish; 0 = not known
-  int restarts = 0;                // how often the worker was started again
+  double seconds_left = -1;                  // -1 = not known
+  std::int64_t now_micros = 0;               // Date of the mail
+  std::int64_t finish_micros = 0;            // expected finish; 0 = not known
+  int restarts = 0;                          // how often the worker was started again
+  std::vector<SettingChanged> changes = {};  // newest few, oldest first
 };
 
 }  // namespace traind

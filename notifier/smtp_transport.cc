@@ -7,10 +7,10 @@
 #include <memory>
 #include <string_view>
 
+#include "model/base/base64.h"
 #include "model/base/error.h"
 #include "notifier/mail.h"
 #include "notifier/mail_transport.h"
-#include "notifier/mime.h"
 #include "notifier/password_file.h"
 #include "notifier/safe_text.h"
 #include "notifier/smtp_outcome.h"

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
+#include "model/base/base64.h"
 #include "model/base/xxh64.h"
-#include "notifier/mime.h"
 
 namespace traind {
 namespace {

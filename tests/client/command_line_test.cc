@@ -74,6 +74,27 @@ TEST(CommandLine, TheTimeoutOfWaitIsItsOwn) {
   EXPECT_EQ(options.wait_seconds, 7200);
 }
 
+TEST(CommandLine, WhatAResumeChangesIsNamed) {
+  const Options none = parsed({"resume", "a"});
+  EXPECT_FALSE(none.learning_rate || none.epochs || none.batch_size);
+  const Options all =
+      parsed({"resume", "a", "--learning-rate", "5e-4", "--epochs", "20", "--batch-size", "64"});
+  EXPECT_EQ(all.learning_rate, 5e-4);
+  EXPECT_EQ(all.epochs, 20);
+  EXPECT_EQ(all.batch_size, 64);
+  EXPECT_EQ(parsed({"start", "x.toml", "--from", "a@best"}).from, "a@best");
+}
+
+TEST(CommandLine, TranslateSaysHowToSearch) {
+  const Options options = parsed({"translate", "--beam", "8", "--n-best", "3", "--max-tokens", "9",
+                                  "--temperature", "0.7", "--seed", "5"});
+  EXPECT_EQ(options.beam, 8);
+  EXPECT_EQ(options.n_best, 3);
+  EXPECT_EQ(options.max_tokens, 9);
+  EXPECT_EQ(options.temperature, 0.7);
+  EXPECT_EQ(options.seed, 5u);
+}
+
 TEST(CommandLine, WhatIsNotUnderstoodIsRefused) {
   for (const auto& arguments :
        std::vector<std::vector<std::string>>{{"--nonsense"},
@@ -88,7 +109,13 @@ TEST(CommandLine, WhatIsNotUnderstoodIsRefused) {
                                              {"help", "nothing"},
                                              {"status", "runs", "stop"},
                                              {"status", "\xff"},
-                                             {"mail", "retry", "-3"}}) {
+                                             {"mail", "retry", "-3"},
+                                             {"resume", "a", "--epochs", "0"},
+                                             {"resume", "a", "--epochs", "2.5"},
+                                             {"resume", "a", "--learning-rate", "-1"},
+                                             {"resume", "a", "--learning-rate", "fast"},
+                                             {"resume", "a", "--batch-size", "fit"},
+                                             {"translate", "--n-best", "0"}}) {
     EXPECT_NE(refusal(arguments), "");
   }
 }

@@ -97,7 +97,16 @@ class FakeDaemon::Service : public v1::TrainingService::Service {
       canned_.translated_lines.push_back(request->lines_size());
       for (const std::string& line : request->lines()) {
         reply->add_lines("<" + line + ">" + canned_.translate_suffix);
+        v1::TranslateLine& answers = *reply->add_results();
+        for (int i = 0; i < std::max(1, request->n_best()); ++i) {
+          v1::TranslateAnswer& answer = *answers.add_answers();
+          answer.set_text(i == 0 ? *reply->lines().rbegin() : line + std::to_string(i));
+          answer.set_score(-0.25 - i);
+          answer.set_log_probability(-2.5 - i);
+          answer.set_ended(true);
+        }
       }
+      canned_.translated = *request;
       reply->set_checkpoint(request->best() ? "best.safetensors" : "newest.safetensors");
     });
   }

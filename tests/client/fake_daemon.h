@@ -34,6 +34,7 @@ struct Canned {
   std::vector<std::int64_t> watched_after;  // of each WatchRun
   std::vector<int> translated_lines;        // of each Translate
   std::string translate_suffix;
+  v1::TranslateRequest translated;  // the newest
 };
 
 class FakeDaemon {

@@ -34,6 +34,7 @@ TEST(JsonOf, MetricRowsAsLines) {
 TEST(JsonOf, EventsAsLines) {
   std::string text;
   for (const auto& event : test::history()) text += json_line(json_of(event));
+  text += json_line(json_of(test::changed_event(10)));
   expect_golden("events.jsonl", text);
 }
 
@@ -58,6 +59,21 @@ TEST(JsonOf, GaugesAreNumbersOnAGpuAndNullElsewhere) {
   *row.mutable_gpu() = status.progress().gpu();
   EXPECT_EQ(json_of(row)["gpu_celsius"], 61);
   EXPECT_TRUE(json_of(v1::MetricRow())["gpu_celsius"].is_null());
+}
+
+TEST(JsonOf, WhatALanguageModelDoesNotAnswerIsNull) {
+  const Json run = json_of(test::language_model_status())["run"];
+  for (const auto& [name, value] : run["scores"].items()) {
+    if (name == "examples" || name == "corrupted") continue;
+    EXPECT_TRUE(value.is_null()) << name;
+  }
+  EXPECT_EQ(run["perplexity"], std::exp(0.6543));
+  EXPECT_EQ(run["measure"], "loss");
+}
+
+TEST(JsonOf, TheReasonOfAnEndIsAWordForPrograms) {
+  EXPECT_EQ(json_of(test::completed_status())["run"]["end_reason"], "early_stop");
+  EXPECT_TRUE(json_of(test::running_status())["run"]["end_reason"].is_null());
 }
 
 TEST(JsonOf, NumbersAreNumbersToTheLastDigit) {

@@ -156,7 +156,8 @@ TEST_F(ProgramTest, StartSendsTheFileAndItsFolder) {
   const std::filesystem::path file =
       std::filesystem::path(daemon_.socket()).parent_path() / "run.toml";
   std::ofstream(file) << "[run]\nname = \"x\"\n";
-  const Finished finished = run({"start", file.string(), "--name", "second-try"});
+  const Finished finished =
+      run({"start", file.string(), "--name", "second-try", "--from", "words@best"});
   EXPECT_EQ(finished.code, 0) << finished.err;
   EXPECT_THAT(finished.out, HasSubstr("72,000 examples to train on"));
   EXPECT_THAT(finished.err, HasSubstr("3 lines without a tab were skipped"));
@@ -164,6 +165,7 @@ TEST_F(ProgramTest, StartSendsTheFileAndItsFolder) {
     EXPECT_EQ(canned.started.run_toml(), "[run]\nname = \"x\"\n");
     EXPECT_EQ(canned.started.base_folder(), file.parent_path().string());
     EXPECT_EQ(canned.started.name(), "second-try");
+    EXPECT_EQ(canned.started.from(), "words@best");
     EXPECT_EQ(canned.started.request_id().size(), 32u);
   });
   EXPECT_EQ(run({"start", file.string(), "-q"}).out, "01JD7Q0000000000000000000A\n");
@@ -233,6 +235,45 @@ TEST_F(ProgramTest, TranslateKeepsEmptyLinesAndALineWithoutAnEnd) {
   EXPECT_EQ(run({"translate"}, "").out, "");
   EXPECT_THAT(run({"translate", "--best"}, "a\n").err, HasSubstr("best.safetensors"));
   EXPECT_EQ(json::parse(run({"translate", "--json"}, "a\n").out)["output"], "<a>");
+}
+
+TEST_F(ProgramTest, TranslateShowsSeveralAnswersWithTheirScores) {
+  const Finished finished = run({"translate", "--n-best", "2", "--beam", "4"}, "a\nb\n");
+  EXPECT_EQ(finished.out, "-0.2500\t<a>\n-1.2500\ta1\n\n-0.2500\t<b>\n-1.2500\tb1\n\n");
+  daemon_.set([](Canned& canned) {
+    EXPECT_EQ(canned.translated.n_best(), 2);
+    EXPECT_EQ(canned.translated.beam(), 4);
+  });
+  const json line = json::parse(run({"translate", "--n-best", "2", "--json"}, "a\n").out);
+  EXPECT_EQ(line["output"], "<a>");
+  ASSERT_EQ(line["answers"].size(), 2u);
+  EXPECT_EQ(line["answers"][1],
+            json({{"output", "a1"}, {"score", -1.25}, {"log_probability", -3.5}, {"ended", true}}));
+}
+
+TEST_F(ProgramTest, TranslateSendsWhatItWasToldOfDrawing) {
+  EXPECT_EQ(
+      run({"translate", "--temperature", "0.7", "--seed", "5", "--max-tokens", "9"}, "a\n").code,
+      0);
+  daemon_.set([](Canned& canned) {
+    EXPECT_EQ(canned.translated.temperature(), 0.7);
+    EXPECT_EQ(canned.translated.seed(), 5u);
+    EXPECT_EQ(canned.translated.max_tokens(), 9);
+  });
+}
+
+TEST_F(ProgramTest, ResumeSendsWhatIsToChangeAndNothingElse) {
+  EXPECT_EQ(run({"resume", "spelling", "--epochs", "20"}).code, 0);
+  daemon_.set([](Canned& canned) {
+    EXPECT_EQ(canned.resumed.epochs(), 20);
+    EXPECT_FALSE(canned.resumed.has_learning_rate() || canned.resumed.has_batch_size());
+  });
+  EXPECT_EQ(run({"resume", "spelling", "--learning-rate", "5e-4", "--batch-size", "64"}).code, 0);
+  daemon_.set([](Canned& canned) {
+    EXPECT_EQ(canned.resumed.learning_rate(), 5e-4);
+    EXPECT_EQ(canned.resumed.batch_size(), 64);
+    EXPECT_FALSE(canned.resumed.has_epochs());
+  });
 }
 
 TEST_F(ProgramTest, TranslateNamesTheLineThatIsNotUtf8) {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "client/event_line.h"
 #include "client/render_lists.h"
 #include "client/render_status.h"
@@ -70,6 +72,45 @@ TEST_F(RenderTest, StatusInEveryOtherState) {
   expect_golden("status_completed.txt", render_status(test::completed_status(), terminal()));
 }
 
+TEST_F(RenderTest, ALanguageModelHasALossAndAPerplexityAlone) {
+  const v1::GetStatusResponse status = test::language_model_status();
+  expect_golden("status_language_model.txt", render_status(status, terminal()));
+  const std::string frame = frame_text(WatchView(status, "unix:/x"), {80, 12}, terminal());
+  EXPECT_NE(frame.find("perplexity 1.924"), std::string::npos);
+  EXPECT_EQ(frame.find("held out"), std::string::npos);
+  v1::WatchRunResponse event;
+  event.mutable_epoch_done()->set_valid_loss(0.6543);
+  event.mutable_epoch_done()->mutable_scores();
+  const std::string line = event_line(event, pipe());
+  EXPECT_NE(line.find("perplexity 1.924\n"), std::string::npos) << line;
+}
+
+TEST_F(RenderTest, WhatWasNotMeasuredIsNotShown) {
+  v1::GetStatusResponse status = test::running_status();
+  v1::Scores& scores = *status.mutable_run()->mutable_scores();
+  // As a database of a version before these figures has it.
+  scores.set_character_error_rate(std::nan(""));
+  scores.set_word_error_rate(std::nan(""));
+  scores.set_bleu(std::nan(""));
+  scores.clear_bleu_signature();
+  scores.set_corrupted(0);
+  const std::string text = render_status(status, terminal());
+  for (const char* absent : {"nan", "error rates", "BLEU", "correction", "copying"}) {
+    EXPECT_EQ(text.find(absent), std::string::npos) << absent;
+  }
+  EXPECT_NE(text.find("exact match"), std::string::npos);
+}
+
+TEST_F(RenderTest, AChangedSettingIsInTheLiveStatusAtOnce) {
+  WatchView view(test::queued_status(), "unix:/x");
+  view.apply(test::changed_event(10));
+  EXPECT_NE(render_status(view.status(), terminal())
+                .find("at step 1,200: train.learning_rate 0.001 -> 0.0005\n"),
+            std::string::npos);
+  EXPECT_NE(frame_text(view, {100, 30}, terminal()).find("changed    train.learning_rate"),
+            std::string::npos);
+}
+
 TEST_F(RenderTest, AgesAreCountedByTheDaemonsClock) {
   Look wrong_clock = terminal();
   wrong_clock.now_micros += 3600000000;
@@ -101,6 +142,7 @@ TEST_F(RenderTest, Metrics) {
 TEST_F(RenderTest, Events) {
   std::string text;
   for (const auto& event : test::history()) text += event_line(event, pipe());
+  text += event_line(test::changed_event(10), pipe());
   text += event_line(test::progress_event(1), pipe());
   expect_golden("events.txt", text);
 }
@@ -194,6 +236,7 @@ TEST_F(RenderTest, HostileStringsNeverReachTheTerminal) {
   poison(mails, hostile);
   std::vector<v1::WatchRunResponse> events = test::history();
   events.push_back(test::progress_event(5));
+  events.push_back(test::changed_event(10));
   WatchView view(status, hostile);
   std::string text = render_status(status, terminal()) + render_status(failed, terminal()) +
                      render_runs({status.run(), failed.run()}, pipe()) +

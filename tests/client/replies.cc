@@ -17,6 +17,10 @@ v1::Scores scores() {
   scores.set_correction(0.3514);
   scores.set_copy_exact(0.199);
   scores.set_copy_character_accuracy(0.853);
+  scores.set_character_error_rate(0.119);
+  scores.set_word_error_rate(0.588);
+  scores.set_bleu(54.213);
+  scores.set_bleu_signature("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.4.0");
   return scores;
 }
 
@@ -83,6 +87,7 @@ v1::WatchRunResponse epoch_event(std::int64_t sequence) {
   done.set_trained_seconds(71.5);
   done.set_examples_per_second(1007);
   done.set_tokens_per_second(17800);
+  done.set_measure(v1::MEASURE_EXACT);
   return result;
 }
 
@@ -117,6 +122,8 @@ v1::Run running_run() {
   run.set_valid_loss(0.6543);
   run.set_valid_loss_known(true);
   *run.mutable_scores() = scores();
+  run.set_measure(v1::MEASURE_EXACT);
+  run.set_started_from("words@step-9000.safetensors");
   return run;
 }
 
@@ -174,6 +181,14 @@ v1::GetStatusResponse running_status() {
   status.set_last_sequence(9);
   status.set_config("[model]\nhidden = 192\n");
   status.set_run_folder("/var/lib/traind/runs/spelling");
+  *status.add_changes() = changed_event(0).setting_changed();
+  return status;
+}
+
+v1::GetStatusResponse language_model_status() {
+  v1::GetStatusResponse status = running_status();
+  status.mutable_run()->mutable_scores()->Clear();
+  status.mutable_run()->set_measure(v1::MEASURE_LOSS);
   return status;
 }
 
@@ -219,7 +234,8 @@ v1::GetStatusResponse completed_status() {
   v1::GetStatusResponse status = running_status();
   v1::Run& run = *status.mutable_run();
   run.set_state(v1::RUN_STATE_COMPLETED);
-  run.set_reason("all epochs");
+  run.set_reason("early stop: no better exact match for 2 epochs");
+  run.set_end_reason(v1::END_REASON_EARLY_STOP);
   run.set_epoch(3);
   run.set_step(3375);
   run.set_finished_micros(kNow);
@@ -305,6 +321,17 @@ v1::WatchRunResponse progress_event(std::int64_t batch) {
   *result.mutable_progress() = running_status().progress();
   result.mutable_progress()->set_batch(batch);
   result.set_time_micros(kNow);
+  return result;
+}
+
+v1::WatchRunResponse changed_event(std::int64_t sequence) {
+  v1::WatchRunResponse result = event(sequence);
+  v1::SettingChanged& change = *result.mutable_setting_changed();
+  change.set_key("train.learning_rate");
+  change.set_was("0.001");
+  change.set_is("0.0005");
+  change.set_step(1200);
+  change.set_epoch(2);
   return result;
 }
 

@@ -14,6 +14,7 @@ v1::Run running_run();
 v1::Run failed_run();
 v1::GetStatusResponse running_status();
 v1::GetStatusResponse gpu_status();     // the same on a GPU, all gauges known
+v1::GetStatusResponse language_model_status();  // it answers no lines
 v1::GetStatusResponse queued_status();  // no worker has reported yet
 v1::GetStatusResponse failed_status();
 v1::GetStatusResponse completed_status();
@@ -26,6 +27,7 @@ v1::ListMailsResponse three_mails();
 // Events 1 to 9 of a run: queued, started, metrics, an epoch, a checkpoint, a notice.
 std::vector<v1::WatchRunResponse> history();
 v1::WatchRunResponse progress_event(std::int64_t batch);
+v1::WatchRunResponse changed_event(std::int64_t sequence);  // another learning rate
 v1::WatchRunResponse state_event(std::int64_t sequence, v1::RunState state,
                                  const std::string& reason);
 

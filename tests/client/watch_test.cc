@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 
 class WatchTest : public ::testing::Test {
  protected:
-  WatchTest() : terminal_({"watch", "-H", daemon_.host()}, 200, 40) {}
+  WatchTest() : terminal_({"watch", "-H", daemon_.host()}, 240, 40) {}
 
   // The picture is on the screen, and the terminal is the watch's own.
   void await_picture() {

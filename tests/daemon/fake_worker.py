@@ -58,6 +58,8 @@ def check():
         time.sleep(1000)
     if "#check refuse" in content:
         answer = text(1, "data") + text(2, sys.argv[2] + ":1: the corpus is empty")
+    elif option("--from") and b"damaged" in open(option("--from"), "rb").read():
+        answer = text(1, "corrupt") + text(2, option("--from") + ": its checksum is wrong")
     else:
         name = option("--name") or content.split('name = "')[1].split('"')[0]
         answer = (number(3, 1000) + number(4, 100) + number(5, 2) + text(6, "2 lines were skipped")
@@ -70,6 +72,10 @@ def translate():
     if "crash" in lines:
         os.kill(os.getpid(), signal.SIGKILL)
     answer = b"".join(text(3, line.upper()) for line in lines)
+    for line in lines:
+        one = text(1, line.upper()) + real(2, -0.25) + real(3, -1.5) + number(4, 1)
+        # The second answer is what this was called with.
+        answer += text(5, text(1, one) + text(1, text(1, " ".join(sys.argv[4:])) + real(2, -2.0)))
     write_all(1, framed(answer + text(4, "checkpoint-000000000003.safetensors")))
 
 
@@ -85,6 +91,9 @@ class Run:
         self.step = 0
         self.epoch = 1
         self.control = b""
+        self.content = open(folder + "/run.toml", encoding="utf-8").read()
+        told = [line for line in self.content.splitlines() if line.startswith("epochs = ")]
+        self.epochs = int(told[0].split()[2]) if told else 3
         with open(folder + "/attempts", "a+", encoding="utf-8") as attempts:
             attempts.write(" ".join(sys.argv[2:]) + "\n")
             attempts.seek(0)
@@ -96,7 +105,9 @@ class Run:
     def started(self):
         self.send(1, text(1, "cpu") + text(2, "A fake processor") + text(3, "asked for")
                   + number(4, 77) + number(5, 1000) + number(6, 100) + number(10, 10)
-                  + number(11, 3) + number(12, -1) + text(14, "0123456789abcdef"))
+                  + number(11, self.epochs) + number(12, -1) + text(14, "0123456789abcdef")
+                  + text(16, "initial.safetensors" if os.path.exists(
+                      self.folder + "/initial.safetensors") else ""))
 
     def progress(self, step=None):
         self.send(2, number(1, 3) + number(2, int(step or self.step)) + number(3, self.epoch)
@@ -112,17 +123,23 @@ class Run:
     def checkpoint(self, step, reason=1):
         name = f"checkpoint-{int(step):012d}.safetensors"
         os.makedirs(self.folder + "/checkpoints", exist_ok=True)
-        open(self.folder + "/checkpoints/" + name, "wb").close()
+        with open(self.folder + "/checkpoints/" + name, "wb") as file:
+            file.write(f"weights of step {step}".encode())
         self.send(5, text(1, name) + number(2, int(step)) + number(3, self.epoch)
                   + number(4, int(reason)) + number(5, 1000) + text(6, "aa" * 8) + number(7, 1))
 
-    def epoch_done(self, epoch):
-        scores = number(1, 100) + real(2, 0.4) + real(3, 0.9) + number(4, 80) + real(5, 0.3)
+    def epoch_done(self, epoch, measure=1):
+        scores = (number(1, 100) + real(2, 0.4) + real(3, 0.9) + number(4, 80) + real(5, 0.3)
+                  + real(8, 0.1) + real(9, 0.6) + real(10, 41.5) + text(11, "nrefs:1|tok:none"))
         sample = text(1, "teh") + text(2, "the") + text(3, "the")
         self.send(4, number(1, int(epoch)) + number(2, 3) + number(3, self.step) + real(4, 1.0)
                   + real(5, 1.25) + text(6, scores) + text(7, sample) + number(8, 1)
-                  + text(10, "bb" * 8))
+                  + text(10, "bb" * 8) + number(15, int(measure)))
         self.epoch = int(epoch) + 1
+
+    def changed(self, key, was, now, step):
+        self.send(10, text(1, key) + text(2, was) + text(3, now) + number(4, int(step))
+                  + number(5, self.epoch))
 
     def notice(self, words):
         self.send(7, text(1, "io") + text(2, words))
@@ -142,6 +159,16 @@ class Run:
 
     def exit(self, status):
         sys.exit(int(status))
+
+    def damage(self, step):
+        name = f"checkpoint-{int(step):012d}.safetensors"
+        with open(self.folder + "/checkpoints/" + name, "wb") as file:
+            file.write(b"damaged")
+
+    def prune(self, step):
+        name = f"checkpoint-{int(step):012d}.safetensors"
+        os.remove(self.folder + "/checkpoints/" + name)
+        self.send(6, text(1, name))
 
     def hang(self):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -194,8 +221,14 @@ class Run:
                     self.checkpoint(self.step, 4)
 
     def play(self):
-        plans = [line[2:] for line in open(self.folder + "/run.toml", encoding="utf-8")
-                 if line.startswith("#!")]
+        plans = [line[2:] for line in self.content.splitlines() if line.startswith("#!")]
+        # A run file that the daemon has written anew has no comments.
+        kept = self.folder + "/plans"
+        if plans:
+            open(kept, "w", encoding="utf-8").write("\n".join(plans))
+        elif os.path.exists(kept):
+            plans = open(kept, encoding="utf-8").read().split("\n")
+        plans = plans or ["started; rows 4; until_stop"]
         for action in plans[min(self.attempt, len(plans)) - 1].split(";"):
             words = action.split()
             getattr(self, words[0])(*words[1:])

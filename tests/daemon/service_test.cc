@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "tests/daemon/daemon_process.h"
@@ -283,6 +285,164 @@ TEST_F(ServiceTest, TranslatesInAProcessOfItsOwn) {
   request.set_lines(0, "two\nlines");
   EXPECT_EQ(daemon_.call(&Stub::Translate, request, response).error_code(),
             StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServiceTest, TranslateHandsOnHowToSearch) {
+  daemon_.boot();
+  ASSERT_TRUE(daemon_.start("a", kWhole, started_).ok());
+  v1::TranslateRequest request;
+  request.add_lines("teh");
+  request.set_beam(8);
+  request.set_n_best(2);
+  request.set_temperature(0.5);
+  request.set_seed(7);
+  request.set_max_tokens(9);
+  request.set_best(true);
+  v1::TranslateResponse response;
+  ASSERT_TRUE(daemon_.call(&Stub::Translate, request, response).ok());
+  ASSERT_EQ(response.results_size(), 1);
+  EXPECT_EQ(response.results(0).answers(0).text(), "TEH");
+  EXPECT_EQ(response.results(0).answers(0).score(), -0.25);
+  EXPECT_EQ(response.results(0).answers(1).text(),
+            "--framed --best --beam 8 --n-best 2 --temperature 0.5 --seed 7 --max-tokens 9");
+  request.set_beam(-1);
+  EXPECT_EQ(daemon_.call(&Stub::Translate, request, response).error_code(),
+            StatusCode::INVALID_ARGUMENT);
+  request.set_beam(0);
+  request.set_temperature(std::nan(""));
+  EXPECT_EQ(daemon_.call(&Stub::Translate, request, response).error_code(),
+            StatusCode::INVALID_ARGUMENT);
+}
+
+// Starts "b" from `from`; returns what the check was given and the run began with.
+class StartFrom : public ServiceTest {
+ protected:
+  StartFrom() {
+    source_ =
+        "#! started; rows 2; checkpoint 2; rows 2; checkpoint 4; rows 2; checkpoint 6; epoch_done "
+        "1; "
+        "prune 2; end\n";
+  }
+  void boot() {
+    daemon_.boot();
+    ASSERT_TRUE(daemon_.start("a", source_, started_).ok());
+    ASSERT_TRUE(daemon_.comes_to("a", v1::RUN_STATE_COMPLETED));
+  }
+  grpc::Status start_from(const std::string& from) {
+    v1::StartRunRequest request;
+    request.set_run_toml("name = \"b\"\n#! started; rows 3; end\n");
+    request.set_base_folder("/");
+    request.set_from(from);
+    return daemon_.call(&Stub::StartRun, request, started_);
+  }
+  std::string weights() {
+    return content_of(scratch_ / ("state/runs/" + started_.run().id() + "/initial.safetensors"));
+  }
+
+  std::string source_;
+};
+
+TEST_F(StartFrom, FindsACheckpointByWhatItIsCalled) {
+  boot();
+  const std::vector<std::pair<const char*, const char*>> known = {
+      {"a", "weights of step 6"},
+      {"a@newest", "weights of step 6"},
+      {"a@best", "weights of step 6"},
+      {"a@4", "weights of step 4"},
+      {"a@checkpoint-000000000004.safetensors", "weights of step 4"}};
+  for (const auto& [from, expected] : known) {
+    ASSERT_TRUE(start_from(from).ok()) << from;
+    EXPECT_EQ(weights(), expected);
+    ASSERT_TRUE(daemon_.comes_to("b", v1::RUN_STATE_COMPLETED));
+  }
+  EXPECT_EQ(daemon_.status("b").run().started_from(), "a@checkpoint-000000000004.safetensors");
+  // Before a worker has told anything, too.
+  EXPECT_EQ(started_.run().started_from(), "a@checkpoint-000000000004.safetensors");
+  const auto events = watch("b", 0);
+  const auto start = std::find_if(events.begin(), events.end(),
+                                  [](const auto& event) { return event.has_run_started(); });
+  ASSERT_NE(start, events.end());
+  EXPECT_EQ(start->run_started().started_from(), "a@checkpoint-000000000004.safetensors");
+}
+
+TEST_F(StartFrom, RefusesWhatIsNotThereAndLeavesNothingBehind) {
+  boot();
+  const auto folders = [&] {
+    return std::distance(std::filesystem::directory_iterator(scratch_ / "state/runs"), {});
+  };
+  const auto before = folders();
+  for (const char* from :
+       {"nobody", "a@2", "a@99", "a@checkpoint-9.safetensors", "a@../run.toml"}) {
+    EXPECT_EQ(start_from(from).error_code(), StatusCode::NOT_FOUND) << from;
+  }
+  for (const char* from : {"@best", "a@"}) {
+    EXPECT_EQ(start_from(from).error_code(), StatusCode::INVALID_ARGUMENT) << from;
+  }
+  EXPECT_EQ(folders(), before);
+}
+
+TEST_F(StartFrom, TakesTheNextOlderOnesWhenTheNewestAreDamagedOrGone) {
+  source_ =
+      "#! started; rows 2; checkpoint 2; rows 2; checkpoint 4; rows 2; checkpoint 6; damage 4; "
+      "end\n";
+  boot();
+  std::filesystem::remove(daemon_.status("a").run_folder() +
+                          "/checkpoints/checkpoint-000000000006.safetensors");
+  ASSERT_TRUE(start_from("a").ok());
+  EXPECT_EQ(weights(), "weights of step 2");
+  EXPECT_EQ(started_.run().started_from(), "a@checkpoint-000000000002.safetensors");
+  EXPECT_THAT(started_.notices(1),
+              AllOf(HasSubstr("a@checkpoint-000000000004.safetensors was passed"),
+                    HasSubstr("its checksum is wrong")));
+  EXPECT_EQ(start_from("a@4").error_code(), StatusCode::NOT_FOUND);
+}
+
+TEST_F(StartFrom, KeepsTheWeightsWhenTheOtherRunPrunesThem) {
+  boot();
+  ASSERT_TRUE(start_from("a@4").ok());
+  std::filesystem::remove(daemon_.status("a").run_folder() +
+                          "/checkpoints/checkpoint-000000000004.safetensors");
+  EXPECT_EQ(weights(), "weights of step 4");
+}
+
+TEST_F(ServiceTest, AResumeWithChangesShowsThemEverywhere) {
+  daemon_.boot();
+  const std::string settings =
+      "[data]\ntrain = \"/words.txt\"\nformat = \"lines\"\n[train]\nepochs = 3\n";
+  ASSERT_TRUE(daemon_.start("a", settings + "#! started; rows 3; until_stop\n", started_).ok());
+  ASSERT_TRUE(daemon_.comes_to("a", v1::RUN_STATE_RUNNING));
+  v1::StopRunRequest stop;
+  v1::StopRunResponse stopped;
+  ASSERT_TRUE(daemon_.call(&Stub::StopRun, stop, stopped).ok());
+  ASSERT_TRUE(daemon_.comes_to("a", v1::RUN_STATE_STOPPED));
+  v1::ResumeRunRequest resume;
+  resume.set_epochs(9);
+  resume.set_learning_rate(-2);
+  v1::ResumeRunResponse resumed;
+  EXPECT_EQ(daemon_.call(&Stub::ResumeRun, resume, resumed).error_code(),
+            StatusCode::INVALID_ARGUMENT);
+  resume.set_learning_rate(0.25);
+  ASSERT_TRUE(daemon_.call(&Stub::ResumeRun, resume, resumed).ok());
+  EXPECT_EQ(resumed.run().epochs(), 9);
+  EXPECT_THAT(daemon_.status("a").config(), HasSubstr("learning_rate = 0.25"));
+}
+
+TEST_F(ServiceTest, StatusShowsTheNewestChangesAndTheReasonOfTheEnd) {
+  daemon_.boot();
+  std::string plan = "#! started";
+  for (int step = 1; step <= 7; ++step) {
+    plan += "; changed train.epochs " + std::to_string(step) + " 9 " + std::to_string(step);
+  }
+  ASSERT_TRUE(daemon_.start("a", plan + "; rows 2; epoch_done 1 6; end 3\n", started_).ok());
+  ASSERT_TRUE(daemon_.comes_to("a", v1::RUN_STATE_COMPLETED));
+  const v1::GetStatusResponse status = daemon_.status("a");
+  ASSERT_EQ(status.changes_size(), 5);
+  EXPECT_EQ(status.changes(0).step(), 3);
+  EXPECT_EQ(status.changes(4).was(), "7");
+  EXPECT_EQ(status.run().end_reason(), v1::END_REASON_EARLY_STOP);
+  EXPECT_EQ(status.run().measure(), v1::MEASURE_BLEU);
+  EXPECT_EQ(status.run().scores().bleu(), 41.5);
+  EXPECT_THAT(status.run().reason(), HasSubstr("early stop"));
 }
 
 TEST_F(ServiceTest, SendsATestMailAndListsIt) {

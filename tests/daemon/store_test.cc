@@ -10,6 +10,7 @@
 
 #include "daemon/event_rows.h"
 #include "daemon/history.h"
+#include "daemon/messages.h"
 #include "daemon/run_rows.h"
 #include "daemon/schema.h"
 #include "daemon/training_rows.h"
@@ -158,6 +159,11 @@ TEST(Store, OpensADatabaseOfVersionOneWithAllThatIsInIt) {
   const auto rows = store.read([&](Database& db) { return metrics_after(db, run.run, 0, 9); });
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_FALSE(rows[0].gpu.known());
+  const EpochDone epoch = *store.read([&](Database& db) { return newest_epoch(db, run.run); });
+  EXPECT_TRUE(std::isnan(epoch.scores.character_error_rate));
+  EXPECT_TRUE(std::isnan(epoch.scores.bleu));
+  EXPECT_EQ(epoch.measure, Measure::kLoss);
+  EXPECT_EQ(run.end_reason, EndReason::kAllEpochs);
   EXPECT_GT(add_run(store, "next"), run.run);
 }
 
@@ -317,6 +323,51 @@ TEST(RunRows, AStartThatKnowsMoreThanTheCheckIsBelieved) {
   started.config = "[train]\nbatch_size = 512\n";
   store.write([&](Database& db) { set_run_started(db, run, started, 1); });
   EXPECT_EQ(config(), started.config);
+}
+
+TEST(TrainingRows, KeepEveryFigureOfAnEpoch) {
+  const Scratch scratch;
+  Store store(scratch / "traind.db");
+  const std::int64_t run = add_run(store, "a");
+  const Scores scores{100, 0.4, 0.9, 80, 0.3, 0.2, 0.85, 0.1, 0.6, 41.5, "nrefs:1"};
+  for (const Measure measure :
+       {Measure::kLoss, Measure::kExact, Measure::kCharacterAccuracy, Measure::kCharacterErrorRate,
+        Measure::kWordErrorRate, Measure::kBleu, Measure::kCorrection}) {
+    const EpochDone epoch{3,      10, 900, 0.4, 0.5, scores, {{"a", "b", "c"}}, true, 0.001,
+                          "00ff", 60, 180, 11,  22,  measure};
+    store.write([&](Database& db) { put_epoch(db, run, epoch, 1); });
+    const auto kept = store.read([&](Database& db) { return epochs_of(db, run); });
+    ASSERT_EQ(kept.size(), 1u);
+    EXPECT_EQ(to_message(kept[0]).SerializeAsString(), to_message(epoch).SerializeAsString());
+  }
+}
+
+TEST(History, TellsAChangedSettingOnceHoweverOftenItIsTold) {
+  const Scratch scratch;
+  Store store(scratch / "traind.db");
+  const std::int64_t run = add_run(store, "a");
+  const std::int64_t other = add_run(store, "b");
+  SettingChanged change{"train.learning_rate", "0.001", "0.0005", 1200, 3};
+  const auto tell = [&](std::int64_t whose) {
+    store.write([&](Database& db) { note(db, whose, change, 1); });
+  };
+  tell(run);
+  tell(run);
+  tell(other);
+  change.step = 1300;
+  tell(run);
+  change.is = "0.01";
+  tell(run);
+  const auto changes = [&](int limit) {
+    return store.read([&](Database& db) { return newest_changes(db, run, limit); });
+  };
+  ASSERT_EQ(changes(9).size(), 3u);
+  EXPECT_EQ(changes(9)[0].step, 1200);
+  EXPECT_EQ(changes(9)[0].was, "0.001");
+  ASSERT_EQ(changes(2).size(), 2u);
+  EXPECT_EQ(changes(2)[0].is, "0.0005");
+  EXPECT_EQ(changes(2)[1].is, "0.01");
+  EXPECT_EQ(changes(2)[1].epoch, 3);
 }
 
 TEST(TrainingRows, OnlyTheNewestBestCheckpointIsTheBest) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <csignal>
 
 #include "daemon/event_rows.h"
@@ -298,11 +299,153 @@ TEST_F(SupervisorTest, StopSavesAndResumeGoesOn) {
   const auto kept = store_.read([&](Database& db) { return checkpoints_of(db, run); });
   EXPECT_EQ(kept.at(0).saved.reason, CheckpointReason::kStop);
 
-  supervisor_->resume_run(run, true);
+  supervisor_->resume_run(run, {.accept_changed_data = true});
   ASSERT_TRUE(comes_to(run, RunState::kCompleted));
   EXPECT_THAT(attempts(run), HasSubstr("--accept-changed-data"));
   EXPECT_THAT(mails(), ElementsAre("start", "end", "start", "epoch", "end"));
-  EXPECT_THROW(supervisor_->resume_run(run, false), Error);
+  EXPECT_THROW(supervisor_->resume_run(run, {}), Error);
+}
+
+// A run file that the daemon itself reads, with a plan in its comments.
+std::string settings(const std::string& plan) {
+  return "[data]\ntrain = \"/words.txt\"\nformat = \"lines\"\n[train]\nepochs = 3\nbatch_tokens = "
+         "4096\n" +
+         plan;
+}
+
+TEST_F(SupervisorTest, AResumeChangesTheRunFileForTheNextWorker) {
+  boot();
+  const std::int64_t run = start("a", settings("#! started; rows 4; until_stop"));
+  ASSERT_TRUE(eventually([&] { return board_.get(run).has_value(); }));
+  supervisor_->stop_run(run);
+  ASSERT_TRUE(comes_to(run, RunState::kStopped));
+  const std::string file = config_.run_folder(row(run).id) + "/run.toml";
+  supervisor_->resume_run(run,
+                          {.settings = {.learning_rate = 0.0005, .epochs = 7, .batch_size = 32}});
+  EXPECT_EQ(row(run).epochs, 7);
+  ASSERT_TRUE(comes_to(run, RunState::kRunning));
+  const RunFile now = parse_run_file(content_of(file), file, "/");
+  EXPECT_EQ(now.train.learning_rate, 0.0005);
+  EXPECT_EQ(now.train.epochs, 7);
+  EXPECT_EQ(now.train.batch_size, 32);
+  EXPECT_EQ(now.train.batch_tokens, 0);
+  EXPECT_EQ(now.data.train, "/words.txt");
+  EXPECT_EQ(row(run).started.config, content_of(file));
+  EXPECT_EQ(row(run).epochs, 7);
+  supervisor_->stop_run(run);
+}
+
+TEST_F(SupervisorTest, WhatWasAskedForWaitsInTheDatabaseUntilAWorkerHasBegunWithIt) {
+  boot();
+  const std::int64_t run = start("a", settings("#! started; rows 4; until_stop"));
+  ASSERT_TRUE(eventually([&] { return board_.get(run).has_value(); }));
+  const std::int64_t waiting = start("b", settings("#! started; rows 4; until_stop"));
+  supervisor_->stop_run(waiting);
+  const std::string file = config_.run_folder(row(waiting).id) + "/run.toml";
+  const std::string before = content_of(file);
+  supervisor_->resume_run(waiting, {.settings = {.epochs = 7}});
+  supervisor_->stop_run(waiting);
+  supervisor_->resume_run(waiting, {.settings = {.learning_rate = 0.5}});
+  EXPECT_EQ(content_of(file), before);
+  die();
+  boot();
+  supervisor_->stop_run(run);
+  ASSERT_TRUE(comes_to(waiting, RunState::kRunning));
+  EXPECT_EQ(parse_run_file(content_of(file), file, "/").train.epochs, 7);
+  EXPECT_EQ(parse_run_file(content_of(file), file, "/").train.learning_rate, 0.5);
+  EXPECT_EQ(row(waiting).next_run_file, "");
+  supervisor_->stop_run(waiting);
+}
+
+TEST_F(SupervisorTest, SettingsThatCannotBeChangeNothing) {
+  boot();
+  const std::int64_t run =
+      start("a", settings("#! started; rows 4; epoch_done 1; rows 1; until_stop"));
+  ASSERT_TRUE(eventually([&] { return row(run).epoch == 2; }));
+  supervisor_->stop_run(run);
+  ASSERT_TRUE(comes_to(run, RunState::kStopped));
+  const std::string config = row(run).started.config;
+  const std::vector<std::pair<WantedSettings, const char*>> bad = {
+      {{.learning_rate = -1}, "train.learning_rate"},
+      {{.learning_rate = std::nan("")}, "learning rate"},
+      {{.learning_rate = 1e9}, "train.learning_rate"},
+      {{.epochs = 0}, "give at least 2"},
+      {{.epochs = 1}, "give at least 2"},
+      {{.epochs = 2'000'000}, "train.epochs"},
+      {{.batch_size = 0}, "batch size"},
+      {{.batch_size = 70'000}, "train.batch_size"}};
+  for (const auto& [wanted, named] : bad) {
+    try {
+      supervisor_->resume_run(run, {.settings = wanted});
+      ADD_FAILURE() << named;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kConfig) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr(named));
+    }
+  }
+  EXPECT_EQ(row(run).state, RunState::kStopped);
+  EXPECT_EQ(row(run).started.config, config);
+  EXPECT_EQ(row(run).next_run_file, "");
+}
+
+TEST_F(SupervisorTest, ACompletedRunGoesOnWhenItIsToTrainMoreEpochs) {
+  boot();
+  const std::int64_t run = start(
+      "a",
+      settings("#! started; rows 4; epoch_done 3; end\n#! started; rows 5; epoch_done 4; end"));
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted));
+  EXPECT_EQ(row(run).reason, "all 3 epochs");
+  EXPECT_EQ(row(run).end_reason, EndReason::kAllEpochs);
+  for (const int epochs : {1, 4}) {
+    try {
+      supervisor_->resume_run(run, {.settings = {.epochs = epochs}});
+      ADD_FAILURE() << epochs;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kState) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr("Give more than 4 epochs"));
+    }
+  }
+  supervisor_->resume_run(run, {.settings = {.epochs = 5}});
+  EXPECT_FALSE(row(run).end_reason);
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted));
+}
+
+TEST_F(SupervisorTest, ALimitIsAReasonToEndAndNotToGoOn) {
+  boot();
+  const std::string limits = "patience = 2\nbest = \"exact\"\nmax_steps = 4\nmax_hours = 1.5\n";
+  const std::vector<std::pair<int, const char*>> reasons = {
+      {3, "early stop: no better exact match for 2 epochs"},
+      {4, "step limit: 4 steps"},
+      {5, "time limit: 1.5 hours of training"}};
+  for (const auto& [number, words] : reasons) {
+    const std::int64_t run = start(
+        "a", settings(limits + "#! started; rows 4; epoch_done 1; end " + std::to_string(number)));
+    ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+    EXPECT_EQ(row(run).reason, words);
+    try {
+      supervisor_->resume_run(run, {.settings = {.epochs = 9}});
+      ADD_FAILURE() << words;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kState);
+      EXPECT_THAT(error.what(), HasSubstr("would end so again"));
+    }
+  }
+}
+
+TEST_F(SupervisorTest, AChangeToldAgainAfterACrashIsOneEvent) {
+  boot();
+  const std::int64_t run = start("a",
+                                 "#! started; changed train.epochs 3 5 7; rows 2; crash\n"
+                                 "#! started; changed train.epochs 3 5 7; rows 3; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  int told = 0;
+  for (const auto& event :
+       store_.read([&](Database& db) { return events_after(db, run, 0, 999); })) {
+    v1::WatchRunResponse message;
+    message.ParseFromString(event.payload);
+    told += message.has_setting_changed() ? 1 : 0;
+  }
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(SupervisorTest, KillsAWorkerThatDoesNotStop) {

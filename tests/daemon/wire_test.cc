@@ -77,13 +77,39 @@ TEST(EventDecoder, KeepsEveryGaugeOfAGpuAndInventsNone) {
 }
 
 TEST(EventDecoder, KeepsEveryFieldOfAnEpoch) {
-  const Scores scores{100, 0.4, 0.9, 80, 0.3, 0.2, 0.85, 0, 0, 0, ""};
+  const Scores scores{100, 0.4, 0.9, 80, 0.3, 0.2, 0.85, 0.1, 0.6, 41.5, "nrefs:1"};
   EpochDone epoch{3,     10,     900, 0.4, 0.5, scores, {{"a", "b", "c"}}, true,
-                  0.001, "00ff", 60,  180, 11,  22,     Measure::kLoss};
+                  0.001, "00ff", 60,  180, 11,  22,     Measure::kBleu};
   const Event decoded = decode_event(
       event([&](auto& message) { *message.mutable_epoch_done() = to_message(epoch); }));
   EXPECT_EQ(to_message(std::get<EpochDone>(decoded)).SerializeAsString(),
             to_message(epoch).SerializeAsString());
+}
+
+TEST(EventDecoder, KeepsEveryFieldOfAStartAndOfAChangedSetting) {
+  RunStarted started;
+  started.resumed_step = 7;
+  started.started_from = "initial.safetensors";
+  const SettingChanged change{"train.epochs", "3", "5", 1200, 4};
+  const Event start = decode_event(
+      event([&](auto& message) { *message.mutable_run_started() = to_message(started); }));
+  EXPECT_EQ(to_message(std::get<RunStarted>(start)).SerializeAsString(),
+            to_message(started).SerializeAsString());
+  const Event changed = decode_event(
+      event([&](auto& message) { *message.mutable_setting_changed() = to_message(change); }));
+  EXPECT_EQ(to_message(std::get<SettingChanged>(changed)).SerializeAsString(),
+            to_message(change).SerializeAsString());
+  EXPECT_EQ(std::get<SettingChanged>(changed).is, "5");
+}
+
+TEST(EventDecoder, KeepsEveryReasonOfAnEnd) {
+  for (const EndReason reason :
+       {EndReason::kAllEpochs, EndReason::kStopRequested, EndReason::kEarlyStop,
+        EndReason::kStepLimit, EndReason::kTimeLimit}) {
+    const Event ended = decode_event(
+        event([&](auto& message) { message.mutable_run_ended()->set_reason(to_message(reason)); }));
+    EXPECT_EQ(std::get<RunEnded>(ended).reason, reason);
+  }
 }
 
 TEST(EventDecoder, RefusesWhatCannotBe) {
@@ -98,6 +124,14 @@ TEST(EventDecoder, RefusesWhatCannotBe) {
       event([](auto& m) { m.mutable_checkpoint_pruned()->set_file(".hidden"); }),
       event([](auto& m) { m.mutable_checkpoint_pruned(); }),
       event([](auto& m) { m.mutable_run_ended(); }),
+      event([](auto& m) { m.mutable_run_ended()->set_reason(static_cast<v1::EndReason>(6)); }),
+      event([](auto& m) { m.mutable_epoch_done()->set_epoch(1); }),
+      event([](auto& m) { m.mutable_epoch_done()->set_measure(static_cast<v1::Measure>(8)); }),
+      event([](auto& m) { m.mutable_setting_changed(); }),
+      event([](auto& m) {
+        m.mutable_setting_changed()->set_key("train.epochs");
+        m.mutable_setting_changed()->set_step(-1);
+      }),
       event([](auto& m) {
         m.mutable_checkpoint_saved()->set_file("a/b");
         m.mutable_checkpoint_saved()->set_reason(v1::CHECKPOINT_REASON_STOP);

@@ -52,6 +52,7 @@ dropout = 0.1
 epochs = {epochs}
 batch_size = 16
 threads = 1
+{train}
 [checkpoint]
 every_batches = {checkpoint}
 every_minutes = 0
@@ -243,15 +244,16 @@ class Machine:
     # What a run needs, and what it leaves.
 
     def write_run(self, name="tiny", epochs=3, hidden=HIDDEN, checkpoint=15, report=10, words=1600,
-                  more=""):
-        """Writes a run file and its corpus; returns the file."""
+                  train="", more=""):
+        """Writes a run file and its corpus; returns the file. `train`: more of that table."""
         source = random.Random(42)
         letters = "abcdefghijklmnop"
         lines = ("".join(source.choices(letters, k=source.randint(3, 8))) for _ in range(words))
         (self.folder / "words.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         path = self.folder / f"{name}.toml"
         path.write_text(RUN_FILE.format(name=name, epochs=epochs, hidden=hidden, report=report,
-                                        checkpoint=checkpoint) + more, encoding="utf-8")
+                                        checkpoint=checkpoint, train=train) + more,
+                        encoding="utf-8")
         return path
 
     def start_run(self, **settings):

@@ -128,6 +128,53 @@ TEST(MailText, KeepsOurLinesWithin78Columns) {
   }
 }
 
+TEST(MailText, OfALanguageModelHasALossAndAPerplexityAlone) {
+  Report report = sample_report(ReportKind::kEpoch);
+  report.run.model.kind = ModelKind::kLanguage;
+  for (EpochDone& done : report.epochs) done.scores = {};
+  for (EpochDone& done : report.epochs) done.samples.clear();
+  const Mail mail = compose_mail(report);
+  EXPECT_EQ(mail.subject, "[traind] spelling epoch 3/4: loss 0.0585, perplexity 1.067");
+  EXPECT_THAT(mail.text, HasSubstr("Perplexity             1.067\n"));
+  for (const std::string& body : {mail.text, mail.html}) {
+    for (const char* absent : {"xact match", "accuracy", "Error rates", "eld-out examples,",
+                               "Attention", "Encoding embedding"}) {
+      EXPECT_THAT(body, Not(HasSubstr(absent)));
+    }
+  }
+}
+
+TEST(MailText, SaysByWhatAnEpochIsTheBest) {
+  Report report = sample_report(ReportKind::kEpoch);
+  EXPECT_THAT(compose_mail(report).text, HasSubstr("0.0648 (best so far)\n"));
+  report.epochs.back().measure = Measure::kCharacterErrorRate;
+  const std::string text = compose_mail(report).text;
+  EXPECT_THAT(text, Not(HasSubstr("(best so far)")));
+  EXPECT_THAT(text, HasSubstr("Best so far            by character error rate\n"));
+}
+
+TEST(MailText, SaysWhichSettingIsNewInThisEpoch) {
+  Report report = sample_report(ReportKind::kEpoch);
+  report.changes = {{"train.epochs", "3", "4", 60'000, 2},
+                    {"train.learning_rate", "0.001", "0.0005", 70'000, 3}};
+  const std::string text = compose_mail(report).text;
+  EXPECT_THAT(text, HasSubstr("train.learning_rate 0.001 -> 0.0005 at step 70,000\n"));
+  EXPECT_THAT(text, Not(HasSubstr("train.epochs")));
+}
+
+TEST(MailText, SaysWhoseWeightsARunBeginsWith) {
+  Report report = sample_report(ReportKind::kStart);
+  report.started.started_from = "words@step-9000.safetensors";
+  EXPECT_THAT(compose_mail(report).text,
+              HasSubstr("Begins with weights of  words@step-9000.safetensors\n"));
+}
+
+TEST(MailText, KnowsNoCorrectionsWhereNoLineHasErrors) {
+  Report report = sample_report(ReportKind::kEpoch);
+  for (EpochDone& done : report.epochs) done.scores.corrupted = 0;
+  EXPECT_THAT(compose_mail(report).text, HasSubstr("\n5,000 held-out examples\n"));
+}
+
 TEST(MailText, SaysNothingOfFiguresThatDoNotExist) {
   Report report = small_report(ReportKind::kEpoch);
   report.epochs.back().scores.corrupted = 0;

@@ -5,13 +5,7 @@
 namespace traind {
 namespace {
 
-TEST(Base64, AgreesWithRfc4648) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(base64("\xFB\xFF"), "+/8=");
+TEST(Base64Lines, AreOfSeventySixColumns) {
   EXPECT_EQ(base64_lines(std::string(58, 'a')).find("\r\n"), 76U);
 }
 

@@ -14,6 +14,10 @@ EpochDone sample_epoch(int epoch) {
   done.valid_loss = done.train_loss * 1.04 + 0.004;
   done.scores = {
       5000, 0.301 + 0.134 * epoch, 0.86 + 0.025 * epoch, 4012, 0.25 + 0.137 * epoch, 0.198, 0.871};
+  done.scores.character_error_rate = 0.14 - 0.025 * epoch;
+  done.scores.word_error_rate = 0.699 - 0.134 * epoch;
+  done.scores.bleu = 24.1 + 15.3 * epoch;
+  done.scores.bleu_signature = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp";
   done.samples = {{"recieve", "receive", "receive"},
                   {"acommodaton", "accommodation", "accomodation"},
                   {"na\xC3\xAFvet\xC3\xA9", "na\xC3\xAFvet\xC3\xA9", "na\xC3\xAFvet\xC3\xA9"}};
@@ -71,7 +75,7 @@ Report sample_report(ReportKind kind) {
   for (int index = 1; index <= 324; ++index) report.rows.push_back(sample_row(3, index));
   report.trained_seconds = 78168;
   report.checkpoint = "step-000097359.safetensors";
-  if (kind == ReportKind::kEnd) report.reason = "all epochs are done";
+  if (kind == ReportKind::kEnd) report.reason = "early stop: no better loss for 3 epochs";
   if (kind == ReportKind::kEpoch) {
     report.seconds_left = 26056;
     report.finish_micros = report.now_micros + 26'056'000'000;
@@ -181,6 +185,11 @@ std::vector<OutsideField> outside_fields() {
       {"log", [](Report& r, MailIdentity&, Text t) { r.log_tail.assign(50, t); }},
       {"checkpoint", [](Report& r, MailIdentity&, Text t) { r.checkpoint = t; }},
       {"what next", [](Report& r, MailIdentity&, Text t) { r.what_next = t; }},
+      {"started from", [](Report& r, MailIdentity&, Text t) { r.started.started_from = t; }},
+      {"changed setting",
+       [](Report& r, MailIdentity&, Text t) {
+         r.changes.assign(3, {t, t, t, 7, 3});
+       }},
       {"digest",
        [](Report& r, MailIdentity&, Text t) {
          for (EpochDone& done : r.epochs) done.digest = t;
