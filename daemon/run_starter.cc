@@ -120,7 +120,10 @@ v1::CheckReport RunStarter::check_with_weights(const v1::StartRunRequest& reques
     }
     try {
       v1::CheckReport report = check(request, folder, stop);
-      if (!passed_over.empty()) report.add_notices(passed_over + "; it begins with " + from);
+      if (!passed_over.empty()) {
+        passed_over.append("; it begins with ").append(from);
+        report.add_notices(passed_over);
+      }
       return report;
     } catch (const Error& error) {
       // Only a damaged file has a next one to try.

@@ -285,7 +285,7 @@ std::vector<std::string> result_lines_of(const Report& report) {
 std::string held_out_of(const Report& report) {
   const EpochDone* done = last_epoch(report);
   if (!done || done->scores.examples <= 0) return "";
-  const std::string words = grouped(done->scores.examples) + " held-out examples";
+  std::string words = grouped(done->scores.examples) + " held-out examples";
   if (done->scores.corrupted <= 0) return words;
   return words + ", " + grouped(done->scores.corrupted) + " of them with errors in the input";
 }
