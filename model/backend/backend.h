@@ -244,8 +244,8 @@ struct Decoded {
   std::vector<std::int32_t> ids;  // without `end`
   // Of the ids and, where reached, of `end`: the sum of log softmax(logits), without a temperature.
   double log_probability = 0;
-  double score = 0;               // what hypotheses are ordered by
-  bool ended = false;             // `end` was reached
+  double score = 0;    // what hypotheses are ordered by
+  bool ended = false;  // `end` was reached
 };
 
 // Arithmetic of the matrix products. Weights, moments and sums are float32 in each of them.

@@ -14,7 +14,8 @@ constexpr int gates_of(CellKind cell) { return cell == CellKind::kLstm ? 4 : 3; 
 //   kAdam   Kingma and Ba, 2015, algorithm 1, with bias correction
 //   kAdamW  the same with decoupled weight decay (Loshchilov and Hutter, 2019):
 //           p -= rate * decay * p
-//   kSgd    with momentum (dampening 0, no Nesterov): m = momentum * m + g + decay * p; p -= rate * m
+//   kSgd    with momentum (dampening 0, no Nesterov): m = momentum * m + g + decay * p; p -= rate *
+//   m
 enum class Optimizer { kAdam, kAdamW, kSgd };
 
 }  // namespace traind

@@ -13,9 +13,9 @@ inline constexpr std::int64_t kNow = 1795270329250000;
 v1::Run running_run();
 v1::Run failed_run();
 v1::GetStatusResponse running_status();
-v1::GetStatusResponse gpu_status();     // the same on a GPU, all gauges known
+v1::GetStatusResponse gpu_status();             // the same on a GPU, all gauges known
 v1::GetStatusResponse language_model_status();  // it answers no lines
-v1::GetStatusResponse queued_status();  // no worker has reported yet
+v1::GetStatusResponse queued_status();          // no worker has reported yet
 v1::GetStatusResponse failed_status();
 v1::GetStatusResponse completed_status();
 
