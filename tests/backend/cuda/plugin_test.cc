@@ -128,9 +128,9 @@ TEST(DeviceAuto, FallsBackToTheCpuWithTheSentence) {
 
 TEST(DeviceAuto, SaysThatACpuDoesNotKnowThePrecision) {
   const ChosenBackend chosen =
-      make_backend({"auto", 1, Precision::kBf16}, search_of("old_driver", "plugin"));
-  EXPECT_THAT(chosen.reason, EndsWith(". A CPU computes in float32, whatever the precision asked "
-                                      "for"));
+      make_backend({"auto", 1, Precision::kFp16}, search_of("old_driver", "plugin"));
+  EXPECT_THAT(chosen.reason,
+              EndsWith(". A CPU computes in float32 where tf32 or fp16 is asked for"));
 }
 
 TEST(DeviceCuda, FailsWithTheSentenceInsteadOfFallingBack) {
