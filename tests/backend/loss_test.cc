@@ -126,7 +126,8 @@ TEST_P(LossOn, GradientsAreOfTheSmoothedLossAndTheSumIsNot) {
     EXPECT_EQ(result_of_an_update().loss.loss, plain.loss);
   }
   const LossCase shape{1, 1, 1, 2};
-  LossCall call = call_over(shape, put(reference::random_row(shape.size(), 1, 1)), {{0}, {1}});
+  const Batch word{{0}, {1}};
+  LossCall call = call_over(shape, put(reference::random_row(shape.size(), 1, 1)), word);
   call.smoothing = 1;
   EXPECT_THROW(backend_->loss(call), Error);
 }
