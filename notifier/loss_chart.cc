@@ -10,8 +10,8 @@
 
 #ifdef __SANITIZE_ADDRESS__
 // fontconfig keeps 651 bytes a process (not a picture) where the leak checker cannot see them.
-extern "C" const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }  // NOLINT
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
 #endif
 
 namespace traind {

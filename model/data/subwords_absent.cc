@@ -15,8 +15,6 @@ namespace {
 
 struct SubwordModel::Processor {};
 
-// Declared for the class that keeps the bytes.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
 SubwordModel::SubwordModel(std::string) { refuse(); }
 SubwordModel::~SubwordModel() = default;
 std::vector<std::int32_t> SubwordModel::encode(std::string_view) const { refuse(); }
