@@ -213,7 +213,13 @@ class Machine:
         until(f"the run is {' or '.join(states)}", arrived)
 
     def until_step(self, step, run=""):
-        until(f"step {step} is reached", lambda: self.step(run) >= step)
+        def reached():
+            now = self.status(run)
+            if now["run"]["state"] == "failed":
+                raise AssertionError(f"no step will come: {now['run']['reason']}\n"
+                                     f"{self.log_text()}")
+            return (now["progress"] or now["run"])["step"] >= step
+        until(f"step {step} is reached", reached)
 
     def until_worker(self):
         def found():
@@ -249,7 +255,11 @@ class Machine:
         source = random.Random(42)
         letters = "abcdefghijklmnop"
         lines = ("".join(source.choices(letters, k=source.randint(3, 8))) for _ in range(words))
-        (self.folder / "words.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        corpus = self.folder / "words.txt"
+        text = "\n".join(lines) + "\n"
+        # Not while a worker reads the same words there.
+        if not corpus.exists() or corpus.read_text(encoding="utf-8") != text:
+            corpus.write_text(text, encoding="utf-8")
         path = self.folder / f"{name}.toml"
         path.write_text(RUN_FILE.format(name=name, epochs=epochs, hidden=hidden, report=report,
                                         checkpoint=checkpoint, train=train) + more,
