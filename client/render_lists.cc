@@ -32,6 +32,12 @@ std::string exact_number(double number) {
   return text;
 }
 
+// What went wrong, or where the mail went instead.
+std::string mail_note(const v1::Mail& mail) {
+  if (mail.folded_into() == 0) return neutral(mail.last_error());
+  return "told in mail " + std::to_string(mail.folded_into());
+}
+
 }  // namespace
 
 std::string render_runs(const std::vector<v1::Run>& runs, const Look& look) {
@@ -86,7 +92,7 @@ std::string render_mails(const v1::ListMailsResponse& reply, const Look& look) {
   for (const v1::Mail& mail : reply.mails()) {
     table.add({std::to_string(mail.id()), word(mail.state()), word(mail.kind()), word(mail.run()),
                std::to_string(mail.attempts()), word(mail.recipient()),
-               age_text(mail.created_micros(), look), neutral(mail.last_error())},
+               age_text(mail.created_micros(), look), mail_note(mail)},
               mail.state() == "dead" ? Ink::kRed : Ink::kNone);
   }
   return table.text(look);

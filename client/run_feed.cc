@@ -13,6 +13,13 @@ constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 constexpr std::chrono::seconds kStatusTimeout{5};
 
+// gRPC takes a time of day and keeps what is left until then.
+std::chrono::system_clock::time_point time_of_day(RunFeed::Clock::time_point moment) {
+  const auto left = moment - RunFeed::Clock::now();
+  return std::chrono::system_clock::now() +
+         std::chrono::duration_cast<std::chrono::system_clock::duration>(left);
+}
+
 // The daemon went away or is about to, as opposed to: it refuses.
 bool is_interruption(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
@@ -56,7 +63,7 @@ bool RunFeed::open() {
   const std::lock_guard lock(mutex_);
   if (cancelled_) return false;
   context_ = std::make_unique<grpc::ClientContext>();
-  if (deadline_) context_->set_deadline(*deadline_);
+  if (deadline_) context_->set_deadline(time_of_day(*deadline_));
   stream_ = connection_.stub().WatchRun(context_.get(), request);
   return true;
 }
@@ -115,7 +122,7 @@ std::optional<FeedItem> RunFeed::reconnect() {
 
 void RunFeed::pause() {
   std::unique_lock lock(mutex_);
-  const auto until = std::chrono::system_clock::now() + pause_;
+  const auto until = Clock::now() + pause_;
   pause_ = std::min(pause_ * 2, kLongestPause);
   cancelled_changed_.wait_until(lock, deadline_ ? std::min(until, *deadline_) : until,
                                 [this] { return cancelled_; });
@@ -131,8 +138,8 @@ grpc::Status RunFeed::fetch(v1::GetStatusResponse& status, Fetch fetch) {
     // gRPC moves a connection forward only while a call waits for it, so the time between two
     // attempts is spent in the call.
     context_->set_wait_for_ready(fetch == Fetch::kWhenThere);
-    const auto until = std::chrono::system_clock::now() + kStatusTimeout;
-    context_->set_deadline(deadline_ ? std::min(until, *deadline_) : until);
+    const Clock::time_point until = Clock::now() + kStatusTimeout;
+    context_->set_deadline(time_of_day(deadline_ ? std::min(until, *deadline_) : until));
   }
   grpc::Status result = connection_.stub().GetStatus(context_.get(), request, &status);
   close();
@@ -140,7 +147,7 @@ grpc::Status RunFeed::fetch(v1::GetStatusResponse& status, Fetch fetch) {
 }
 
 void RunFeed::check_deadline() const {
-  if (deadline_ && std::chrono::system_clock::now() >= *deadline_) {
+  if (deadline_ && Clock::now() >= *deadline_) {
     throw Failure(Exit::kTimeout, "the time given has passed and the run has not ended");
   }
 }

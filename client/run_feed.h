@@ -37,7 +37,8 @@ using FeedItem =
 
 class RunFeed {
  public:
-  using Deadline = std::optional<std::chrono::system_clock::time_point>;
+  using Clock = std::chrono::steady_clock;  // a clock that jumps ends no wait and prolongs none
+  using Deadline = std::optional<Clock::time_point>;
 
   // `run_id` is an id, not a name or "": those may come to mean another run. `connection` outlives
   // the feed. Opens nothing yet.

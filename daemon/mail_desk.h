@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/outbox.h"
 #include "daemon/run_rows.h"
 #include "notifier/report.h"
 
@@ -17,7 +18,7 @@ namespace traind {
 // What the database does not know about the reason for a mail.
 struct Occasion {
   ReportKind kind = ReportKind::kTest;
-  std::string key;  // once per run and recipient
+  std::string key;  // once per run and recipient; of a warning its topic, which may come again
   std::string reason;
   std::string what_next;
   std::vector<std::string> log_tail;
@@ -32,13 +33,23 @@ class MailDesk {
   // Throws what Database throws.
   void put(Database& db, const RunRow& run, const Occasion& occasion,
            std::int64_t now_micros) const;
+  // Where more than a few mails of a run to a recipient wait behind one another, those about
+  // epochs, restarts and warnings become one digest in their place; it waits as long as the newest
+  // of them would have. Start, end and failure stay mails of their own, and so does a mail that
+  // may have arrived already. A folder is no inbox to be flooded: there it does nothing. Returns
+  // how many mails have gone into a digest.
+  int fold(Database& db, std::int64_t run, const std::string& recipient,
+           std::int64_t now_micros) const;
   // Returns the recipients.
   std::vector<std::string> put_test(Database& db, std::int64_t now_micros) const;
 
  private:
-  bool wanted(Database& db, std::int64_t run, ReportKind kind, std::int64_t now_micros) const;
+  bool wanted(Database& db, std::int64_t run, const Occasion& occasion,
+              std::int64_t now_micros) const;
   void put_report(Database& db, std::int64_t run, const Report& report, const std::string& key,
                   std::int64_t now_micros) const;
+  int fold_part(Database& db, const RunRow& run, const std::vector<OutboxRow>& part,
+                std::int64_t now_micros) const;
 
   const MailSettings settings_;
   const std::string host_;

@@ -17,12 +17,21 @@ constexpr std::chrono::seconds kAfterTrouble{1};
 
 }  // namespace
 
-Mailer::Mailer(Store& store, std::unique_ptr<MailTransport> transport, std::string from,
-               MailerPace pace)
+std::chrono::microseconds MailerPace::wait(int failures, SendTrouble trouble) const {
+  auto wait = trouble == SendTrouble::kLogin ? kLoginFactor * first_wait : first_wait;
+  const auto most = trouble == SendTrouble::kServer ? longest_wait : longest();
+  for (int i = 1; i < failures && wait < most; ++i) wait *= 2;
+  return std::min(wait, most);
+}
+
+Mailer::Mailer(Store& store, const MailDesk& desk, std::unique_ptr<MailTransport> transport,
+               std::string from, MailerPace pace)
     : store_(store),
+      desk_(desk),
       transport_(std::move(transport)),
       from_(std::move(from)),
       pace_(pace),
+      troubles_(store.read([](Database& db) { return count_mails(db).error.empty() ? 0 : 1; })),
       thread_([this] { loop(); }) {}
 
 Mailer::~Mailer() {
@@ -72,30 +81,51 @@ void Mailer::loop() {
 bool Mailer::send_one() {
   if (tried_) record();
   const std::int64_t now = unix_micros();
-  const auto mail =
-      store_.read([&](Database& db) { return due_mail(db, now, pace_.longest_wait.count()); });
+  auto mail = store_.read([&](Database& db) { return due_mail(db, now, pace_.longest().count()); });
   if (!mail) return false;
-  store_.write(
-      [&](Database& db) { lease_mail(db, mail->id, now + wait_micros(mail->attempts + 1)); });
+  if (mail->run != 0 && !mail->last_error.empty() && fold(*mail)) return true;
+  const std::int64_t waited = micros_since_last_attempt();
+  const auto wait = pace_.wait(mail->attempts + 1, SendTrouble::kServer);
+  store_.write([&](Database& db) {
+    age_mails(db, waited);
+    lease_mail(db, mail->id, now + wait.count());
+  });
+  mail->waited_micros += waited;
   tried_ = {*mail, transport_->send({from_, mail->recipient, mail->file_stem, mail->message})};
   record();
   return true;
+}
+
+// What piled up behind a mail that failed. True when the row is another one now.
+bool Mailer::fold(const OutboxRow& mail) {
+  const int folded = store_.write(
+      [&](Database& db) { return desk_.fold(db, mail.run, mail.recipient, unix_micros()); });
+  if (folded > 0) spdlog::info("{} waiting mails to {} are one now", folded, mail.recipient);
+  return folded > 0;
 }
 
 void Mailer::record() {
   const auto& [mail, result] = *tried_;
   const std::int64_t now = unix_micros();
   const std::string detail = printable(result.detail);
-  const bool too_late = now >= mail.give_up_micros;
+  const bool failed = result.outcome == SendOutcome::kTemporary;
+  const bool too_late = mail.waited_micros >= pace_.give_up.count();
+  // A verdict on one mail shows that the server is there for the others.
+  const int troubles = failed && result.trouble != SendTrouble::kMessage ? troubles_ + 1 : 0;
+  const std::int64_t again =
+      now + pace_.wait(std::max(mail.attempts + 1, troubles), result.trouble).count();
   store_.write([&, &mail = mail, &result = result](Database& db) {
+    if (troubles == 0 && troubles_ > 0) release_mails(db, now);
     if (result.outcome == SendOutcome::kSent) {
       mark_sent(db, mail.id, now);
-    } else if (result.outcome == SendOutcome::kPermanent || too_late) {
+    } else if (!failed || too_late) {
       mark_dead(db, mail.id, detail);
     } else {
-      mark_waiting(db, mail.id, detail, now + wait_micros(mail.attempts + 1));
+      mark_waiting(db, mail.id, detail, mail.perhaps_sent || result.perhaps_taken, again);
     }
+    if (troubles > 0) hold_mails(db, detail, again);
   });
+  troubles_ = troubles;
   if (result.outcome == SendOutcome::kSent) {
     spdlog::info("mail {} to {} sent", printable(mail.file_stem), mail.recipient);
   } else {
@@ -104,10 +134,12 @@ void Mailer::record() {
   tried_.reset();
 }
 
-std::int64_t Mailer::wait_micros(int attempts) const {
-  std::chrono::microseconds wait = pace_.first_wait;
-  for (int i = 1; i < attempts && wait < pace_.longest_wait; ++i) wait *= 2;
-  return std::min(wait, pace_.longest_wait).count();
+// For all that wait; of a mail that came meanwhile it is too much, by one wait at most.
+std::int64_t Mailer::micros_since_last_attempt() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(now - last_attempt_);
+  last_attempt_ = now;
+  return std::min(passed, pace_.longest()).count();
 }
 
 std::chrono::microseconds Mailer::until_next() const {

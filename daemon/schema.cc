@@ -196,8 +196,56 @@ ALTER TABLE runs ADD COLUMN next_run_file TEXT NOT NULL DEFAULT '';
 UPDATE runs SET end_reason = 'all_epochs' WHERE state = 'completed';
 )sql";
 
+// SQLite changes no CHECK in place, so the table is written anew. Of a mail that was tried and is
+// not sent nobody wrote down whether it may have arrived.
+constexpr const char* kVersion4 = R"sql(
+DROP VIEW mail_list;
+CREATE TABLE new_outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run INTEGER REFERENCES runs (run),
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  file_stem TEXT NOT NULL,
+  message BLOB,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'folded', 'dead')) DEFAULT 'waiting',
+  place INTEGER NOT NULL,
+  folded_into INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  last_error TEXT NOT NULL DEFAULT '',
+  perhaps_sent INTEGER NOT NULL DEFAULT 0,
+  tried_from_micros INTEGER NOT NULL DEFAULT 0,
+  created_micros INTEGER NOT NULL,
+  next_attempt_micros INTEGER NOT NULL,
+  sent_micros INTEGER NOT NULL DEFAULT 0,
+  CHECK ((state = 'folded') = (folded_into IS NOT NULL)),
+  UNIQUE (run, key, recipient)
+) STRICT;
+INSERT INTO new_outbox (id, run, kind, key, recipient, subject, file_stem, message, state, place,
+                        attempts, last_error, perhaps_sent, created_micros, next_attempt_micros,
+                        sent_micros)
+  SELECT id, run, kind, key, recipient, subject, file_stem, message, state, id,
+         attempts, last_error, state <> 'sent' AND attempts > 0, created_micros,
+         next_attempt_micros, sent_micros
+  FROM outbox ORDER BY id;
+DROP TABLE outbox;
+ALTER TABLE new_outbox RENAME TO outbox;
+CREATE TABLE mail_clock (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  tried_micros INTEGER NOT NULL
+) STRICT;
+INSERT INTO mail_clock VALUES (1, 0);
+CREATE INDEX outbox_state ON outbox (state, place);
+CREATE INDEX outbox_folded ON outbox (folded_into) WHERE folded_into IS NOT NULL;
+CREATE VIEW mail_list AS
+  SELECT outbox.id, runs.name, kind, recipient, subject, outbox.state, attempts, last_error,
+         folded_into, datetime(outbox.created_micros / 1000000, 'unixepoch') AS created
+  FROM outbox LEFT JOIN runs USING (run) ORDER BY outbox.id DESC;
+)sql";
+
 constexpr std::array kMigrations = {Migration{1, kVersion1}, Migration{2, kVersion2},
-                                    Migration{3, kVersion3}};
+                                    Migration{3, kVersion3}, Migration{4, kVersion4}};
 
 std::int64_t pragma(Database& db, const char* sql) {
   Query query = db.query(sql);

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "model/base/clock.h"
+#include "notifier/digest.h"
 #include "notifier/figures.h"
 #include "notifier/safe_text.h"
 
@@ -133,9 +134,12 @@ void tell_losses(std::vector<Fact>& facts, const EpochDone& done) {
 // What was changed on request and is true of this epoch for the first time.
 void tell_changes(std::vector<Fact>& facts, const Report& report) {
   const EpochDone* done = last_epoch(report);
-  if (report.kind != ReportKind::kEpoch || !done) return;
+  if (!done) return;
+  const auto is_told = [&](int epoch) {
+    return report.kind == ReportKind::kEpoch ? epoch == done->epoch : stands_for(report, epoch);
+  };
   for (const SettingChanged& change : report.changes) {
-    if (change.epoch != done->epoch) continue;
+    if (!is_told(change.epoch)) continue;
     tell(facts, "Changed",
          one_line(change.key, kSettingShown) + " " + one_line(change.was, kSettingShown) + " -> " +
              one_line(change.is, kSettingShown) + " at step " + grouped(change.step));
@@ -145,7 +149,8 @@ void tell_changes(std::vector<Fact>& facts, const Report& report) {
 }  // namespace
 
 bool is_about_trouble(ReportKind kind) {
-  return kind == ReportKind::kFailure || kind == ReportKind::kRestart;
+  return kind == ReportKind::kFailure || kind == ReportKind::kRestart ||
+         kind == ReportKind::kWarning;
 }
 
 std::string run_name_of(const Report& report) {
@@ -177,6 +182,10 @@ std::string subject_of(const Report& report) {
       return start + "failed" + because;
     case ReportKind::kRestart:
       return start + "restarted (" + std::to_string(report.restarts) + ")" + because;
+    case ReportKind::kWarning:
+      return start + "warning" + because;
+    case ReportKind::kDigest:
+      return start + digest_title_of(report) + (done ? ": " + scores_in_subject(*done) : "");
     case ReportKind::kTest:
       break;
   }
@@ -200,6 +209,10 @@ std::string headline_of(const Report& report) {
     case ReportKind::kRestart:
       return start + "the worker was started again (restart " + std::to_string(report.restarts) +
              ")";
+    case ReportKind::kWarning:
+      return start + "training goes on, but something needs a look";
+    case ReportKind::kDigest:
+      return start + digest_title_of(report);
     case ReportKind::kTest:
       break;
   }
@@ -269,7 +282,8 @@ std::vector<std::string> result_lines_of(const Report& report) {
   std::vector<std::string> lines;
   const double seconds = trained_seconds_of(report);
   if (seconds > 0) {
-    const bool saved = report.kind == ReportKind::kEpoch || report.kind == ReportKind::kEnd;
+    const bool saved = report.kind == ReportKind::kEpoch || report.kind == ReportKind::kDigest ||
+                       report.kind == ReportKind::kEnd;
     lines.push_back("Model training for " + duration_words(seconds) +
                     (saved ? " and saved." : "."));
   }
@@ -292,6 +306,7 @@ std::string held_out_of(const Report& report) {
 
 std::vector<FigureRow> figures_of(const Report& report) {
   std::vector<FigureRow> rows;
+  if (report.kind == ReportKind::kDigest) return rows;
   const bool answered = std::any_of(report.epochs.begin(), report.epochs.end(),
                                     [](const EpochDone& done) { return done.scores.examples > 0; });
   if (!answered) return rows;
@@ -306,7 +321,8 @@ std::vector<Fact> standing_of(const Report& report) {
   std::vector<Fact> facts;
   if (report.kind == ReportKind::kTest) return facts;
   if (report.kind != ReportKind::kStart) {
-    tell(facts, "Reason", one_line(report.reason, kSentenceShown));
+    tell(facts, report.kind == ReportKind::kWarning ? "What happened" : "Reason",
+         one_line(report.reason, kSentenceShown));
   }
   tell(facts, "What happens next", one_line(report.what_next, kSentenceShown));
   const EpochDone* done = last_epoch(report);

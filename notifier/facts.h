@@ -33,7 +33,7 @@ struct SampleWords {
   std::string wanted;
 };
 
-// Failure and restart: the reason comes first, and the log is shown.
+// What happened comes first, and the log is shown if there is one.
 bool is_about_trouble(ReportKind kind);
 std::string subject_of(const Report& report);
 std::string run_name_of(const Report& report);
@@ -48,12 +48,12 @@ std::vector<std::string> batch_lines_of(const Report& report);
 std::vector<std::string> result_lines_of(const Report& report);
 // "5,000 held-out examples, 4,012 of them with errors in the input"; empty before an epoch.
 std::string held_out_of(const Report& report);
-// The newest few epochs, oldest first.
+// The newest few epochs, oldest first; a digest has a table of its own.
 std::vector<FigureRow> figures_of(const Report& report);
 // Losses, rate, time left, checkpoint, digest: those that are known.
 std::vector<Fact> standing_of(const Report& report);
 std::vector<SampleWords> samples_of(const Report& report);
-// Newest lines of the worker's log; only a failure and a restart show them.
+// Newest lines of the worker's log, if the report has them.
 std::vector<std::string> log_lines_of(const Report& report, std::size_t columns);
 // "trainctl status spelling", ready to be pasted into a shell.
 std::vector<std::string> commands_of(const Report& report);

@@ -37,6 +37,7 @@ class FolderTransport : public MailTransport {
     } catch (const std::exception& error) {
       // A full or read-only disk can be mended.
       result.outcome = SendOutcome::kTemporary;
+      result.trouble = SendTrouble::kServer;
       try {
         result.detail = one_line(error.what(), 299);
       } catch (const std::exception&) {

@@ -1,5 +1,6 @@
 #include "notifier/mail_html.h"
 
+#include "notifier/digest.h"
 #include "notifier/facts.h"
 #include "notifier/safe_text.h"
 
@@ -82,6 +83,30 @@ std::string figure_table(const Report& report) {
   return heading(held_out.empty() ? "Held-out examples" : held_out) + table(rows);
 }
 
+std::string told(const Report& report) {
+  const std::string lead = styled("p", "margin:18px 0 6px 0", html_escaped(stands_for_of(report)));
+  std::string rows;
+  for (const ToldEpochRow& row : told_epochs_of(report)) {
+    rows += "<tr>";
+    for (const std::string* cell :
+         {&row.epoch, &row.loss, &row.valid_loss, &row.exact, &row.correction}) {
+      rows += styled("td", kFigureCell, html_escaped(*cell));
+    }
+    rows += "</tr>\n";
+  }
+  if (!rows.empty()) {
+    std::string head;
+    for (const char* words :
+         {"Epoch", "Loss", "Validation loss", "Exact match", "Correction rate"}) {
+      head += styled("th", kHeadCell, words);
+    }
+    rows = table("<tr>" + head + "</tr>\n" + rows);
+  }
+  const std::vector<std::string> incidents = told_incidents_of(report);
+  return lead + "\n" + rows +
+         (incidents.empty() ? "" : heading("Restarts and warnings") + preformatted(incidents));
+}
+
 std::string sample_table(const Report& report) {
   const std::vector<SampleWords> samples = samples_of(report);
   if (samples.empty()) return "";
@@ -136,6 +161,7 @@ std::string body_of(const Report& report, const std::string& chart_alt) {
   const bool in_trouble = is_about_trouble(report.kind);
   std::string body;
   if (in_trouble) body += standing + log_tail(report);
+  if (report.kind == ReportKind::kDigest) body += told(report);
   body += results(report) + picture(chart_alt) + figure_table(report);
   if (!in_trouble) body += standing;
   return body + sample_table(report) + batch_lines(report) + heading("Hyperparameters") +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "notifier/digest.h"
 #include "notifier/facts.h"
 #include "notifier/safe_text.h"
 
@@ -64,6 +65,30 @@ std::string figures(const Report& report) {
   return text;
 }
 
+// Which mails a digest stands for, and what they would have told.
+std::string told(const Report& report) {
+  std::string text = joined(wrapped(stands_for_of(report), kWidth));
+  const std::vector<ToldEpochRow> rows = told_epochs_of(report);
+  if (!rows.empty()) {
+    text += "  epoch    loss  validation loss  exact match  correction rate\n";
+  }
+  for (const ToldEpochRow& row : rows) {
+    text += "  " + padded_left(row.epoch, 5) + "  " + padded_left(row.loss, 6) + "  " +
+            padded_left(row.valid_loss, 15) + "  " + padded_left(row.exact, 11) + "  " +
+            padded_left(row.correction, 15) + "\n";
+  }
+  const std::vector<std::string> incidents = told_incidents_of(report);
+  if (!incidents.empty()) text += "\nRestarts and warnings\n";
+  for (const std::string& incident : incidents) {
+    std::string lead = "  ";
+    for (const std::string& line : wrapped(incident, kWidth - 4)) {
+      text += lead + line + "\n";
+      lead = "    ";
+    }
+  }
+  return text;
+}
+
 std::string samples(const Report& report) {
   const std::vector<SampleWords> words = samples_of(report);
   if (words.empty()) return "";
@@ -111,6 +136,7 @@ std::string text_of(const Report& report) {
     const std::string standing = aligned(standing_of(report));
     if (in_trouble) sections.push_back(standing);
     if (in_trouble) sections.push_back(log_tail(report));
+    if (report.kind == ReportKind::kDigest) sections.push_back(told(report));
     sections.push_back(hyperparameters(report));
     sections.push_back(joined(batch_lines_of(report)));
     sections.push_back(joined(result_lines_of(report)));

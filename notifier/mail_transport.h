@@ -15,10 +15,20 @@ enum class SendOutcome {
   kPermanent,  // 5xx for this message or recipient: trying again is of no use
 };
 
+// Whom a failure that may pass concerns.
+enum class SendTrouble {
+  kMessage,  // this mail or its recipient: others may go
+  kServer,   // the connection, encryption or a server that is busy: no mail can go
+  kLogin,    // user or password: no mail can go, and asking often may lock the account
+};
+
 struct SendResult {
   SendOutcome outcome = SendOutcome::kTemporary;
   int code = 0;        // SMTP reply code; 0 = none came
   std::string detail;  // one printable line: the server's words, or what failed
+  SendTrouble trouble = SendTrouble::kMessage;
+  // All of it went out and no verdict came back (RFC 1047): it may have been delivered.
+  bool perhaps_taken = false;
 };
 
 struct OutgoingMessage {

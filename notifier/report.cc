@@ -14,6 +14,10 @@ const char* name_of(ReportKind kind) noexcept {
       return "failure";
     case ReportKind::kRestart:
       return "restart";
+    case ReportKind::kWarning:
+      return "warning";
+    case ReportKind::kDigest:
+      return "digest";
     case ReportKind::kTest:
       return "test";
   }

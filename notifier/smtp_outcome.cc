@@ -34,6 +34,17 @@ SendOutcome classify(const SmtpEnding& ending) {
              : SendOutcome::kTemporary;
 }
 
+SendTrouble trouble_of(const SmtpEnding& ending) {
+  if (is_about_login(ending.reply_code) || ending.curl_code == CURLE_LOGIN_DENIED) {
+    return SendTrouble::kLogin;
+  }
+  // Once a 354 came the server is well, and what goes wrong after it may be the message's doing:
+  // one such mail must not hold up all others. 421 is "the service closes" (RFC 5321, 3.8).
+  const bool refused = ending.reply_code >= 400 && ending.reply_code != 421;
+  if (ending.data_begun || (refused && is_about_message(ending))) return SendTrouble::kMessage;
+  return SendTrouble::kServer;
+}
+
 void blot_out(std::string& text, const std::string& secret) {
   if (secret.empty()) return;
   constexpr const char* kBlot = "***";
@@ -65,6 +76,8 @@ SendResult outcome_of(const SmtpEnding& ending, const std::vector<std::string>& 
   SendResult result;
   result.outcome = classify(ending);
   result.code = ending.reply_code;
+  result.trouble = trouble_of(ending);
+  result.perhaps_taken = ending.data_begun && ending.all_given && !ending.judged;
   // A verdict is told in the server's words. Where libcurl gave up by itself (encryption, time,
   // connection) the last reply was a friendly one and explains nothing.
   const bool server_decided = ending.reply_code >= 400 || is_sent(ending);

@@ -17,6 +17,8 @@ struct SmtpEnding {
   int reply_code = 0;          // last SMTP reply; 0 = none came
   bool data_begun = false;     // a 354 came: replies after it judge the message itself
   bool message_taken = false;  // a 250 came after it: whatever followed, the mail is theirs
+  bool all_given = false;      // libcurl has had every byte of the message
+  bool judged = false;         // any reply came after the 354
   std::string last_reply;      // the server's words as they came
   std::string curl_words;      // libcurl's words
 };

@@ -73,6 +73,7 @@ struct Transaction {
   Clock::time_point deadline;
   bool data_begun = false;
   bool message_taken = false;
+  bool judged = false;
   std::string last_reply;
 };
 
@@ -93,6 +94,7 @@ std::size_t take_reply(char* line, std::size_t size, std::size_t count, void* co
   while (!reply.empty() && (reply.back() == '\n' || reply.back() == '\r')) reply.remove_suffix(1);
   const std::string_view code = reply.substr(0, 3);
   if (code == "221") return size * count;
+  if (transaction.data_begun) transaction.judged = true;
   if (code == "354") transaction.data_begun = true;
   if (code == "250" && transaction.data_begun) {
     transaction.message_taken = true;
@@ -155,7 +157,9 @@ SendResult SmtpTransport::send(const OutgoingMessage& message) noexcept {
     }
     return transact(message);
   } catch (const std::exception& error) {
+    // A password file that cannot be read, or no memory: it is the same for every mail.
     result.outcome = SendOutcome::kTemporary;
+    result.trouble = SendTrouble::kServer;
     try {
       result.detail = one_line(error.what(), 299);
     } catch (const std::exception&) {
@@ -232,6 +236,8 @@ SendResult SmtpTransport::transact(const OutgoingMessage& message) const {
   ending.reply_code = static_cast<int>(reply_code);
   ending.data_begun = transaction.data_begun;
   ending.message_taken = transaction.message_taken;
+  ending.all_given = transaction.unsent.empty();
+  ending.judged = transaction.judged;
   ending.last_reply = transaction.last_reply;
   ending.curl_words = words[0] ? words.data() : curl_easy_strerror(code);
   if (password.empty()) return outcome_of(ending, {});

@@ -77,7 +77,8 @@ class MailerTest : public ::testing::Test {
   }
   std::unique_ptr<Mailer> mailer(MailerPace pace = {std::chrono::milliseconds(1),
                                                     std::chrono::seconds(2)}) {
-    return std::make_unique<Mailer>(store_, std::make_unique<ScriptedTransport>(post_),
+    desk_ = std::make_unique<MailDesk>(config_.mail, "gpu1");
+    return std::make_unique<Mailer>(store_, *desk_, std::make_unique<ScriptedTransport>(post_),
                                     "traind@localhost", pace);
   }
   std::string states() {
@@ -94,13 +95,19 @@ class MailerTest : public ::testing::Test {
   DaemonConfig config_;
   RunRow run_;
   Post post_;
+  std::unique_ptr<MailDesk> desk_;
 };
+
+const SendResult kDown{SendOutcome::kTemporary, 0, "nobody listens", SendTrouble::kServer};
+const SendResult kWrongPassword{SendOutcome::kTemporary, 535, "no", SendTrouble::kLogin};
+const SendResult kNoVerdict{SendOutcome::kTemporary, 354, "gone", SendTrouble::kMessage, true};
 
 TEST_F(MailerTest, WritesEachMailIntoTheFolderOnce) {
   put(ReportKind::kStart, "start-1");
   put_epoch_mail(1);
   put_epoch_mail(1);
-  Mailer mailer(store_, make_folder_transport(scratch_ / "mail"), "traind@localhost");
+  const MailDesk desk(config_.mail, "gpu1");
+  Mailer mailer(store_, desk, make_folder_transport(scratch_ / "mail"), "traind@localhost");
   ASSERT_TRUE(eventually([&] { return states() == "start-1:sent:1 epoch-1:sent:1"; })) << states();
   EXPECT_THAT(content_of(scratch_ / "mail/spelling-epoch-1-9G5FAV.eml"),
               HasSubstr("To: <owner@localhost>"));
@@ -140,25 +147,41 @@ TEST_F(MailerTest, ADeadMailGoesWhenItIsPutBack) {
   put(ReportKind::kStart, "start-1");
   const auto sending = mailer();
   ASSERT_TRUE(eventually([&] { return states() == "start-1:dead:1"; }));
-  const std::int64_t now = unix_micros();
-  EXPECT_EQ(store_.write([&](Database& db) { return revive_mails(db, 0, now, now + 1'000'000); }),
-            1);
+  EXPECT_EQ(store_.write([&](Database& db) { return revive_mails(db, 0, unix_micros()); }), 1);
   sending->wake();
   EXPECT_TRUE(eventually([&] { return states() == "start-1:sent:1"; })) << states();
 }
 
-TEST_F(MailerTest, GivesUpAfterThreeDays) {
+TEST_F(MailerTest, GivesUpAfterThreeDaysOfTrying) {
   post_.answers = {{SendOutcome::kTemporary, 451, "later"}};
   put(ReportKind::kStart, "start-1");
-  store_.write([](Database& db) { db.run("UPDATE outbox SET give_up_micros = 1"); });
+  store_.write([](Database& db) { age_mails(db, 72 * 3'600'000'000); });
   const auto sending = mailer();
   EXPECT_TRUE(eventually([&] { return states() == "start-1:dead:1"; })) << states();
+}
+
+TEST_F(MailerTest, AClockThatJumpedKillsNoMailAndStopsNone) {
+  // Written ten years ago or hence, and due then.
+  for (const std::int64_t years : {-10, 10}) {
+    put(ReportKind::kRestart, "restart-" + std::to_string(years));
+    store_.write([&](Database& db) {
+      db.run(
+          "UPDATE outbox SET created_micros = created_micros + ?1, "
+          "next_attempt_micros = next_attempt_micros + ?1",
+          years * 365 * 24 * 3'600'000'000);
+    });
+    post_.answers = {{SendOutcome::kTemporary, 451, "later"}};
+    const auto sending = mailer();
+    ASSERT_TRUE(eventually([&] {
+      return states().ends_with("restart-" + std::to_string(years) + ":sent:2");
+    })) << states();
+  }
 }
 
 TEST_F(MailerTest, WaitsLongerEachTime) {
   for (int i = 0; i < 3; ++i) post_.answers.push_back({SendOutcome::kTemporary, 0, "down"});
   put(ReportKind::kStart, "start-1");
-  const auto sending = mailer({std::chrono::hours(1), std::chrono::hours(6)});
+  const auto sending = mailer({std::chrono::hours(1), std::chrono::hours(2)});
   for (int attempt = 1; attempt <= 3; ++attempt) {
     ASSERT_TRUE(eventually([&] {
       const auto mail = store_.read([](Database& db) { return list_mails(db, 1); }).at(0);
@@ -195,6 +218,143 @@ TEST_F(MailerTest, RestartMailsComeAtMostOnceAnHour) {
   });
   put(ReportKind::kRestart, "restart-3");
   EXPECT_EQ(states(), "restart-1:waiting:0 restart-3:waiting:0");
+}
+
+TEST_F(MailerTest, ARestartMailFromTheFutureSilencesNoOther) {
+  put(ReportKind::kRestart, "restart-1");
+  store_.write([](Database& db) {
+    db.run("UPDATE outbox SET created_micros = created_micros + 315360000000000");
+  });
+  put(ReportKind::kRestart, "restart-2");
+  put(ReportKind::kRestart, "restart-3");
+  EXPECT_EQ(states(), "restart-1:waiting:0 restart-2:waiting:0") << "one, and then once an hour";
+}
+
+TEST_F(MailerTest, WaitsLessForAServerThatIsDownThanForOneThatRefuses) {
+  const MailerPace pace;
+  using std::chrono::minutes;
+  EXPECT_EQ(pace.wait(1, SendTrouble::kServer), minutes(1));
+  EXPECT_EQ(pace.wait(4, SendTrouble::kServer), minutes(8));
+  EXPECT_EQ(pace.wait(5, SendTrouble::kServer), minutes(15));
+  EXPECT_EQ(pace.wait(99, SendTrouble::kServer), minutes(15));
+  EXPECT_EQ(pace.wait(99, SendTrouble::kMessage), minutes(60));
+  EXPECT_EQ(pace.wait(1, SendTrouble::kLogin), minutes(5));
+  EXPECT_EQ(pace.wait(2, SendTrouble::kLogin), minutes(10));
+  EXPECT_EQ(pace.wait(99, SendTrouble::kLogin), minutes(60));
+}
+
+TEST_F(MailerTest, AsksAServerThatIsDownForOneMailAtATime) {
+  config_.mail.to = {"a@b.example", "c@d.example", "e@f.example"};
+  put(ReportKind::kStart, "start-1");
+  post_.answers = {kWrongPassword};
+  const auto sending = mailer({std::chrono::hours(1), std::chrono::hours(1)});
+  ASSERT_TRUE(eventually([&] { return !post_.stems().empty(); }));
+  ASSERT_TRUE(eventually([&] {
+    for (const OutboxRow& mail : store_.read([](Database& db) { return list_mails(db, 9); })) {
+      if (mail.last_error != "no" || mail.next_attempt_micros < unix_micros()) return false;
+    }
+    return true;
+  })) << "each says why it waits";
+  // A mail that somebody asks for goes at once; it arrives, so all others go too.
+  store_.write([&](Database& db) { desk_->put_test(db, unix_micros()); });
+  sending->wake();
+  EXPECT_TRUE(eventually([&] { return post_.stems().size() == 7; })) << states();
+}
+
+TEST_F(MailerTest, AMailThatServersChokeOnHoldsUpNoOther) {
+  config_.mail.to = {"a@b.example", "c@d.example"};
+  put(ReportKind::kStart, "start-1");
+  post_.answers = {kNoVerdict};
+  const auto sending = mailer({std::chrono::hours(1), std::chrono::hours(1)});
+  ASSERT_TRUE(eventually([&] { return states() == "start-1:waiting:1 start-1:sent:1"; }))
+      << states();
+}
+
+TEST_F(MailerTest, AfterAnOutageADigestStandsForManyEpochs) {
+  config_.mail.route = MailRoute::kSmtp;
+  put(ReportKind::kStart, "start-1");
+  for (int epoch = 1; epoch <= 2; ++epoch) put_epoch_mail(epoch);
+  post_.answers.assign(3, kDown);
+  {
+    const auto sending = mailer({std::chrono::milliseconds(1), std::chrono::hours(1)});
+    ASSERT_TRUE(eventually([&] { return !post_.stems().empty(); }));
+    // Few: they go one by one.
+    ASSERT_TRUE(eventually([&] {
+      return states() == "start-1:sent:4 epoch-1:sent:1 epoch-2:sent:1";
+    })) << states();
+  }
+  post_.messages.clear();
+  for (int epoch = 3; epoch <= 12; ++epoch) {
+    put_epoch_mail(epoch);
+    if (epoch == 7) put(ReportKind::kRestart, "restart-1");
+    if (epoch == 10) put(ReportKind::kFailure, "failure-1");
+  }
+  put(ReportKind::kEnd, "end-2");
+  post_.answers = {kDown, kDown};
+  const auto sending = mailer();
+  ASSERT_TRUE(eventually([&] { return post_.stems().size() == 7; })) << states();
+  EXPECT_THAT(post_.stems(), ElementsAre("spelling-epoch-3-9G5FAV", "spelling-digest-12-9G5FAV",
+                                         "spelling-digest-12-9G5FAV", "spelling-failure-1-9G5FAV",
+                                         "spelling-epoch-11-9G5FAV", "spelling-epoch-12-9G5FAV",
+                                         "spelling-end-2-9G5FAV"));
+  ASSERT_TRUE(eventually([&] {
+    return store_.read([](Database& db) { return count_mails(db); }).waiting == 0;
+  })) << states();
+  EXPECT_THAT(states(), HasSubstr("digest-12:sent:3"));
+  EXPECT_THAT(states(), HasSubstr("epoch-3:folded:1 epoch-4:folded:0"));
+  EXPECT_THAT(states(), HasSubstr("restart-1:folded:0"));
+  EXPECT_THAT(post_.messages[1].bytes, HasSubstr("Subject: [traind] spelling epochs 3 to 10 of"));
+  EXPECT_THAT(post_.messages[1].bytes, HasSubstr("X-Traind-Epoch: 10\r\n"));
+}
+
+TEST_F(MailerTest, ADigestThatIsNotSentEitherTakesInWhatComes) {
+  config_.mail.route = MailRoute::kSmtp;
+  desk_ = std::make_unique<MailDesk>(config_.mail, "gpu1");
+  const auto fold = [&] {
+    return store_.write(
+        [&](Database& db) { return desk_->fold(db, run_.run, config_.mail.to[0], 5); });
+  };
+  for (int epoch = 1; epoch <= 3; ++epoch) put_epoch_mail(epoch);
+  EXPECT_EQ(fold(), 0) << "three are few";
+  put_epoch_mail(4);
+  EXPECT_EQ(fold(), 4);
+  EXPECT_EQ(fold(), 0);
+  const auto digest = [&] {
+    return *store_.read([](Database& db) { return due_mail(db, unix_micros(), 1); });
+  };
+  const OutboxRow before = digest();
+  store_.write([](Database& db) { age_mails(db, 1000); });
+  put_epoch_mail(5);
+  EXPECT_EQ(fold(), 1);
+  const OutboxRow after = digest();
+  EXPECT_EQ(after.id, before.id);
+  EXPECT_NE(after.message, before.message);
+  EXPECT_EQ(after.waited_micros, 0) << "three days from the newest";
+  EXPECT_THAT(after.subject, HasSubstr("epochs 1 to 5 of"));
+  // From here on it may have arrived: it stays as it is, and so do those after it.
+  store_.write([&](Database& db) { lease_mail(db, after.id, 1); });
+  put_epoch_mail(6);
+  EXPECT_EQ(fold(), 0);
+  EXPECT_EQ(digest().message, after.message);
+  EXPECT_EQ(store_.write([](Database& db) { return revive_mails(db, 0, 1); }), 2)
+      << "what is folded stays folded";
+}
+
+TEST_F(MailerTest, AMailThatMayHaveArrivedIsNeverFolded) {
+  config_.mail.route = MailRoute::kSmtp;
+  for (int epoch = 1; epoch <= 6; ++epoch) put_epoch_mail(epoch);
+  post_.answers = {kNoVerdict, kDown};
+  const auto sending = mailer();
+  ASSERT_TRUE(eventually([&] { return post_.stems().size() == 4; })) << states();
+  EXPECT_THAT(post_.stems(), ElementsAre("spelling-epoch-1-9G5FAV", "spelling-epoch-1-9G5FAV",
+                                         "spelling-epoch-1-9G5FAV", "spelling-digest-6-9G5FAV"));
+}
+
+TEST_F(MailerTest, AFolderGetsEveryMailAsItIs) {
+  for (int epoch = 1; epoch <= 6; ++epoch) put_epoch_mail(epoch);
+  post_.answers = {kDown};
+  const auto sending = mailer();
+  ASSERT_TRUE(eventually([&] { return post_.stems().size() == 7; })) << states();
 }
 
 TEST_F(MailerTest, EachRecipientGetsItsOwn) {

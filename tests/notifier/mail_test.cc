@@ -162,6 +162,45 @@ TEST(MailText, SaysWhichSettingIsNewInThisEpoch) {
   EXPECT_THAT(text, Not(HasSubstr("train.epochs")));
 }
 
+TEST(MailText, OfADigestSaysWhichMailsItStandsFor) {
+  const Report report = sample_report(ReportKind::kDigest);
+  const Mail mail = compose_mail(report);
+  EXPECT_EQ(mail.subject, "[traind] spelling epochs 1 to 3 of 4: loss 0.0585, exact 70.3 %");
+  EXPECT_THAT(mail.text, HasSubstr("epochs 1 to 3, 1 restart, 1 warning.\n"));
+  for (const std::string& body : {mail.text, mail.html}) {
+    EXPECT_THAT(body, HasSubstr("This mail stands for 5 "));
+    EXPECT_THAT(body, HasSubstr("Restarts and warnings"));
+    EXPECT_THAT(body, HasSubstr("2026-11-20 22:35 UTC: restarted (1): the worker was killed"));
+    EXPECT_THAT(body, HasSubstr("0.5378"));
+  }
+  EXPECT_FALSE(mail.chart_png.empty());
+}
+
+TEST(MailText, OfADigestOfManyEpochsShowsTheFirstTheLastAndSomeBetween) {
+  Report report = sample_report(ReportKind::kDigest);
+  const EpochDone one = report.epochs.front();
+  report.epochs.clear();
+  report.told.clear();
+  for (int epoch = 1; epoch <= 1000; ++epoch) {
+    report.epochs.push_back(one);
+    report.epochs.back().epoch = epoch;
+    if (epoch > 4) report.told.push_back({ReportKind::kEpoch, epoch, report.now_micros, "x"});
+  }
+  const Mail mail = compose_mail(report);
+  EXPECT_THAT(mail.text, HasSubstr("\n      5  0.5378 "));
+  EXPECT_THAT(mail.text, HasSubstr("\n   1000  0.5378 "));
+  EXPECT_THAT(mail.text, Not(HasSubstr("\n      4  0.5378 ")));
+  EXPECT_LT(mail.html.size(), 100'000U);
+}
+
+TEST(MailText, OfADigestWithoutAnEpochNamesTheMailsAlone) {
+  Report report = sample_report(ReportKind::kDigest);
+  report.told = {report.told[1], report.told[1], report.told[1], report.told[1]};
+  report.epochs.clear();
+  EXPECT_EQ(compose_mail(report).subject, "[traind] spelling 4 mails in one");
+  EXPECT_THAT(compose_mail(report).text, HasSubstr("22:35 UTC: 4 restarts."));
+}
+
 TEST(MailText, SaysWhoseWeightsARunBeginsWith) {
   Report report = sample_report(ReportKind::kStart);
   report.started.started_from = "words@step-9000.safetensors";
@@ -226,13 +265,15 @@ TEST(MailHtml, StaysUnderWhatMailProgramsCut) {
 }
 
 TEST(MailHtml, EscapesWhateverARunSays) {
-  for (const OutsideField& field : outside_fields()) {
-    Report report = small_report(ReportKind::kFailure);
-    MailIdentity identity;
-    field.put(report, identity, "<b>\"'&");
-    const std::string html = compose_mail(report).html;
-    EXPECT_THAT(html, Not(HasSubstr("<b>\""))) << field.name;
-    EXPECT_THAT(html, Not(HasSubstr("\"'&"))) << field.name;
+  for (const ReportKind kind : {ReportKind::kFailure, ReportKind::kDigest}) {
+    for (const OutsideField& field : outside_fields()) {
+      Report report = small_report(kind);
+      MailIdentity identity;
+      field.put(report, identity, "<b>\"'&");
+      const std::string html = compose_mail(report).html;
+      EXPECT_THAT(html, Not(HasSubstr("<b>\""))) << field.name;
+      EXPECT_THAT(html, Not(HasSubstr("\"'&"))) << field.name;
+    }
   }
 }
 

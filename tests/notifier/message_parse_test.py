@@ -19,6 +19,7 @@ HEADERS = [
     "Thread-Index", "X-Traind-Run", "X-Traind-Epoch", "X-Traind-Kind", "List-Id",
     "Auto-Submitted", "MIME-Version", "Content-Type",
 ]
+CHARTED = ("epoch", "end", "failure", "restart", "warning", "digest")
 OF_RUNS = {"In-Reply-To", "References", "Thread-Topic", "Thread-Index", "X-Traind-Run"}
 TAGS = {
     "html", "head", "meta", "title", "body", "table", "tr", "td", "th", "h1", "h2", "p", "div",
@@ -71,7 +72,7 @@ def check_parts(message, kind):
     types = [part.get_content_type() for part in message.walk()]
     plain = ["multipart/alternative", "text/plain", "text/html"]
     charted = ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"]
-    wanted = charted if kind in ("epoch", "end", "failure", "restart") else plain
+    wanted = charted if kind in CHARTED else plain
     assert types == wanted, types
     for part in message.walk():
         assert not part.defects, part.defects

@@ -80,6 +80,24 @@ Report sample_report(ReportKind kind) {
     report.seconds_left = 26056;
     report.finish_micros = report.now_micros + 26'056'000'000;
   }
+  if (kind == ReportKind::kWarning) {
+    report.reason = "passed over checkpoint-000000097359.safetensors: its checksum does not fit";
+    report.what_next = "Training goes on.";
+  }
+  if (kind == ReportKind::kDigest) {
+    constexpr std::int64_t kHour = 3'600'000'000;
+    const std::int64_t then = report.now_micros - 5 * kHour;
+    report.told = {
+        {ReportKind::kEpoch, 1, then, "[traind] spelling epoch 1/4: loss 0.5378"},
+        {ReportKind::kRestart, 0, then + kHour,
+         "[traind] spelling restarted (1): the worker was killed (signal 9), perhaps for want of "
+         "memory"},
+        {ReportKind::kWarning, 0, then + 2 * kHour,
+         "[traind] spelling warning: passed over checkpoint-000000032453.safetensors: its checksum "
+         "is wrong"},
+        {ReportKind::kEpoch, 2, then + 2 * kHour, "[traind] spelling epoch 2/4: loss 0.1611"},
+        {ReportKind::kEpoch, 3, then + 3 * kHour, "[traind] spelling epoch 3/4: loss 0.0585"}};
+  }
   if (kind == ReportKind::kFailure || kind == ReportKind::kRestart) {
     report.restarts = kind == ReportKind::kRestart ? 1 : 5;
     report.reason = "the worker was killed (signal 9), perhaps for want of memory";
@@ -106,8 +124,8 @@ MailIdentity sample_identity() {
 }
 
 std::vector<ReportKind> all_report_kinds() {
-  return {ReportKind::kStart,   ReportKind::kEpoch,   ReportKind::kEnd,
-          ReportKind::kFailure, ReportKind::kRestart, ReportKind::kTest};
+  return {ReportKind::kStart,   ReportKind::kEpoch,   ReportKind::kEnd,    ReportKind::kFailure,
+          ReportKind::kRestart, ReportKind::kWarning, ReportKind::kDigest, ReportKind::kTest};
 }
 
 std::vector<std::string> hostile_strings() {
@@ -189,6 +207,10 @@ std::vector<OutsideField> outside_fields() {
       {"changed setting",
        [](Report& r, MailIdentity&, Text t) {
          r.changes.assign(3, {t, t, t, 7, 3});
+       }},
+      {"told subject",
+       [](Report& r, MailIdentity&, Text t) {
+         r.told.assign(30, {ReportKind::kRestart, 0, 1'795'228'507'000'000, t});
        }},
       {"digest",
        [](Report& r, MailIdentity&, Text t) {

@@ -58,6 +58,35 @@ TEST(SmtpOutcome, TriesAgainAfterATemporaryRefusalOrNone) {
   EXPECT_EQ(outcome(CURLE_RECV_ERROR, "354 go on", true), SendOutcome::kTemporary);
 }
 
+TEST(SmtpOutcome, KnowsWhetherTheServerOrTheMailIsTheTrouble) {
+  const auto trouble = [](int curl_code, const std::string& reply, bool data_begun = false) {
+    return outcome_of(ending(curl_code, reply, data_begun), {}).trouble;
+  };
+  EXPECT_EQ(trouble(CURLE_COULDNT_CONNECT, ""), SendTrouble::kServer);
+  EXPECT_EQ(trouble(CURLE_USE_SSL_FAILED, "454 no TLS now"), SendTrouble::kServer);
+  EXPECT_EQ(trouble(CURLE_PEER_FAILED_VERIFICATION, "220 ready"), SendTrouble::kServer);
+  EXPECT_EQ(trouble(CURLE_WEIRD_SERVER_REPLY, "554 no SMTP here"), SendTrouble::kServer);
+  EXPECT_EQ(trouble(CURLE_SEND_ERROR, "421 closing"), SendTrouble::kServer);
+  EXPECT_EQ(trouble(CURLE_SEND_ERROR, "250 fine"), SendTrouble::kServer);
+  EXPECT_EQ(trouble(CURLE_LOGIN_DENIED, "535 wrong"), SendTrouble::kLogin);
+  EXPECT_EQ(trouble(CURLE_LOGIN_DENIED, "454 later"), SendTrouble::kLogin);
+  EXPECT_EQ(trouble(CURLE_SEND_ERROR, "530 log in first"), SendTrouble::kLogin);
+  EXPECT_EQ(trouble(CURLE_SEND_ERROR, "450 mailbox busy"), SendTrouble::kMessage);
+  // One message that makes a server stumble must not hold up the others.
+  EXPECT_EQ(trouble(CURLE_RECV_ERROR, "354 go on", true), SendTrouble::kMessage);
+}
+
+TEST(SmtpOutcome, KnowsWhetherTheMailMayHaveArrived) {
+  SmtpEnding made = ending(CURLE_RECV_ERROR, "354 go on", true);
+  EXPECT_FALSE(outcome_of(made, {}).perhaps_taken) << "not all of it went out";
+  made.all_given = true;
+  EXPECT_TRUE(outcome_of(made, {}).perhaps_taken);
+  made = ending(CURLE_WEIRD_SERVER_REPLY, "451 later", true);
+  made.all_given = made.judged = true;
+  EXPECT_FALSE(outcome_of(made, {}).perhaps_taken) << "the server said no";
+  EXPECT_FALSE(outcome_of(ending(CURLE_COULDNT_CONNECT, ""), {}).perhaps_taken);
+}
+
 TEST(SmtpOutcome, TellsTheServersWordsInOnePrintableLine) {
   const SendResult result =
       outcome_of(ending(CURLE_SEND_ERROR, "550 \x1b[31mno\r\nsuch \xFF user"), {});

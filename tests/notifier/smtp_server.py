@@ -16,6 +16,8 @@ the last line for all after it; no file, or an empty one, is "ok". A line is one
   slow SECONDS       take the mail, answer SECONDS later
   drop-before        close the connection before the message is through; nothing is kept
   drop-after         keep the message, close the connection before answering
+  hang PHASE         never answer in PHASE: starttls, auth, mail, rcpt, data, message (nothing is
+                     kept) or kept (the message is); tells the event "hanging" first
 """
 
 import argparse
@@ -79,14 +81,22 @@ class Keep:
             helo=session.host_name,
             encrypted=server.transport.get_extra_info("ssl_object") is not None,
             login=getattr(session, "traind_login", None),
+            step=" ".join(session.traind_step).strip(),
         )
 
 
 class Handler:
     """The hooks that aiosmtpd calls; session.traind_step is the connection's line of the plan."""
 
-    def __init__(self, keep):
+    def __init__(self, keep, options):
         self._keep = keep
+        self._options = options
+
+    async def hang(self, session, phase):
+        """Says nothing more where the plan wants it so; the client will have left by then."""
+        if session.traind_step == ("hang", phase):
+            self._keep.event("hanging", phase=phase)
+            await asyncio.sleep(self._options.idle_seconds)
 
     def _refusal(self, session, phase):
         word, reply = session.traind_step
@@ -96,6 +106,7 @@ class Handler:
         return reply
 
     async def handle_MAIL(self, server, session, envelope, address, options):
+        await self.hang(session, "mail")
         refusal = self._refusal(session, "mail")
         if refusal:
             return refusal
@@ -104,18 +115,26 @@ class Handler:
         return "250 2.1.0 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        await self.hang(session, "rcpt")
         refusal = self._refusal(session, "rcpt")
         if refusal:
             return refusal
+        if address in self._options.refuse:
+            self._keep.event("refused", phase="rcpt", reply=f"550 {address}")
+            return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        await self.hang(session, "message")
         refusal = self._refusal(session, "message")
         if refusal:
             return refusal
         word, rest = session.traind_step
+        if (word, rest) == ("hang", "message"):
+            return "421 4.3.2 too late"
         self._keep.store(server, session, envelope)
+        await self.hang(session, "kept")
         if word == "slow":
             await asyncio.sleep(float(rest))
         if word == "drop-after":
@@ -131,8 +150,9 @@ class Server(SMTP):
         self._keep = keep
         self._step = plan.next()
         keep.event("connected", step=" ".join(self._step).strip())
+        self._hooks = Handler(keep, options)
         super().__init__(
-            Handler(keep),
+            self._hooks,
             hostname="localhost",
             data_size_limit=16 << 20,
             timeout=options.idle_seconds,
@@ -177,14 +197,20 @@ class Server(SMTP):
 
     async def smtp_STARTTLS(self, arg):
         word, reply = self._step
+        await self._hooks.hang(self.session, "starttls")
         if word != "starttls":
             await super().smtp_STARTTLS(arg)
             return
         self._keep.event("refused", phase="starttls", reply=reply)
         await self.push(reply)
 
+    async def smtp_AUTH(self, arg):
+        await self._hooks.hang(self.session, "auth")
+        await super().smtp_AUTH(arg)
+
     async def smtp_DATA(self, arg):
         word, reply = self._step
+        await self._hooks.hang(self.session, "data")
         if word == "data":
             self._keep.event("refused", phase="data", reply=reply)
             await self.push(reply)
@@ -215,6 +241,8 @@ def options_from_command_line():
     parser.add_argument("--user", default="", help="empty = no login is asked for")
     parser.add_argument("--password", default="")
     parser.add_argument("--plan", type=pathlib.Path)
+    parser.add_argument("--refuse", action="append", default=[], metavar="ADDRESS",
+                        help="a recipient that never gets anything (550)")
     parser.add_argument("--idle-seconds", type=float, default=300, help="limit on any silence")
     return parser.parse_args()
 

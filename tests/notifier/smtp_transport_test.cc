@@ -162,15 +162,17 @@ TEST_F(SmtpTransport, SortsFaultsIntoThoseThatPassAndThoseThatStay) {
     SendOutcome outcome;
     int code;
     std::size_t kept;  // mails the server has after it
+    SendTrouble trouble = SendTrouble::kMessage;
+    bool perhaps_taken = false;
   };
   const std::vector<Fault> faults = {
-      {"banner 421 4.3.2 busy", SendOutcome::kTemporary, 421, 0},
-      {"banner 554 5.3.2 no mail here", SendOutcome::kTemporary, 554, 0},
-      {"starttls 454 4.7.0 no TLS now", SendOutcome::kTemporary, 454, 0},
-      {"auth 535 5.7.8 no", SendOutcome::kTemporary, 535, 0},
-      {"auth 454 4.7.0 later", SendOutcome::kTemporary, 454, 0},
+      {"banner 421 4.3.2 busy", SendOutcome::kTemporary, 421, 0, SendTrouble::kServer},
+      {"banner 554 5.3.2 no mail here", SendOutcome::kTemporary, 554, 0, SendTrouble::kServer},
+      {"starttls 454 4.7.0 no TLS now", SendOutcome::kTemporary, 454, 0, SendTrouble::kServer},
+      {"auth 535 5.7.8 no", SendOutcome::kTemporary, 535, 0, SendTrouble::kLogin},
+      {"auth 454 4.7.0 later", SendOutcome::kTemporary, 454, 0, SendTrouble::kLogin},
       {"mail 450 4.3.2 later", SendOutcome::kTemporary, 450, 0},
-      {"mail 530 5.7.0 log in first", SendOutcome::kTemporary, 530, 0},
+      {"mail 530 5.7.0 log in first", SendOutcome::kTemporary, 530, 0, SendTrouble::kLogin},
       {"mail 550 5.1.8 bad sender", SendOutcome::kPermanent, 550, 0},
       {"rcpt 451 4.7.1 greylisted", SendOutcome::kTemporary, 451, 0},
       {"rcpt 550 5.1.1 no such user", SendOutcome::kPermanent, 550, 0},
@@ -178,8 +180,9 @@ TEST_F(SmtpTransport, SortsFaultsIntoThoseThatPassAndThoseThatStay) {
       {"data 554 5.5.1 no", SendOutcome::kPermanent, 554, 0},
       {"message 451 4.3.0 later", SendOutcome::kTemporary, 451, 0},
       {"message 554 5.6.0 rejected", SendOutcome::kPermanent, 554, 0},
-      {"drop-before", SendOutcome::kTemporary, 354, 0},
-      {"drop-after", SendOutcome::kTemporary, 354, 1},
+      // So small that libcurl has had all of it by then, as far as it knows.
+      {"drop-before", SendOutcome::kTemporary, 354, 0, SendTrouble::kMessage, true},
+      {"drop-after", SendOutcome::kTemporary, 354, 1, SendTrouble::kMessage, true},
       {"ok", SendOutcome::kSent, 250, 2},
   };
   std::string plan;
@@ -190,6 +193,10 @@ TEST_F(SmtpTransport, SortsFaultsIntoThoseThatPassAndThoseThatStay) {
     EXPECT_EQ(result.outcome, fault.outcome) << fault.plan << ": " << result.detail;
     EXPECT_EQ(result.code, fault.code) << fault.plan << ": " << result.detail;
     EXPECT_FALSE(result.detail.empty()) << fault.plan;
+    if (fault.outcome == SendOutcome::kTemporary) {
+      EXPECT_EQ(result.trouble, fault.trouble) << fault.plan;
+      EXPECT_EQ(result.perhaps_taken, fault.perhaps_taken) << fault.plan;
+    }
     const std::string words(fault.plan);
     if (words.find(' ') != std::string::npos) {
       EXPECT_THAT(result.detail, HasSubstr(words.substr(words.find(' ') + 1)));
