@@ -25,6 +25,8 @@ class Descriptor {
 
   int get() const noexcept { return fd_; }
   bool open() const noexcept { return fd_ >= 0; }
+  // The caller owns it from now on.
+  int release() noexcept { return std::exchange(fd_, -1); }
   void close() noexcept {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;

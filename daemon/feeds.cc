@@ -1,21 +1,14 @@
 #include "daemon/feeds.h"
 
 #include "daemon/messages.h"
-#include "daemon/run_rows.h"
 #include "daemon/worker_log.h"
 
 namespace traind {
 namespace {
 
-constexpr int kRowsAtOnce = 100;
 constexpr std::chrono::seconds kSilence{15};
 constexpr std::chrono::milliseconds kLogLook{200};
 constexpr std::size_t kLogPiece = 65536;
-
-bool finished(Database& db, std::int64_t run) {
-  const auto row = run_by_number(db, run);
-  return !row || is_finished(row->state);
-}
 
 }  // namespace
 
@@ -25,7 +18,7 @@ FeedStep WatchFeed::next(v1::WatchRunResponse& out, Clock::time_point now) {
     last_said_ = now;
     return {FeedState::kMessage};
   }
-  if (run_finished_) return {FeedState::kEnd};
+  if (page_->run_finished) return {FeedState::kEnd};
   if (const auto entry = board_.get(run_); entry && entry->serial > progress_serial_) {
     progress_serial_ = entry->serial;
     out.set_time_micros(entry->time_micros);
@@ -42,29 +35,19 @@ FeedStep WatchFeed::next(v1::WatchRunResponse& out, Clock::time_point now) {
 }
 
 bool WatchFeed::stored(v1::WatchRunResponse& out) {
-  if (rows_.empty()) {
-    store_.read([&](Database& db) {
-      const auto rows = events_after(db, run_, sequence_, kRowsAtOnce);
-      rows_.assign(rows.begin(), rows.end());
-      run_finished_ = rows_.empty() && finished(db, run_);
-    });
+  if (!page_ || said_ == page_->events.size()) {
+    page_ = pages_.after(run_, sequence_);
+    said_ = 0;
   }
-  if (rows_.empty()) return false;
-  const EventRow& row = rows_.front();
-  if (!out.ParseFromString(row.payload)) {
-    throw Error(ErrorKind::kCorrupt,
-                store_.path() + ": event " + std::to_string(row.sequence) + " cannot be read");
-  }
-  out.set_sequence(row.sequence);
-  out.set_time_micros(row.time_micros);
-  sequence_ = row.sequence;
-  rows_.pop_front();
+  if (page_->events.empty()) return false;
+  out = page_->events[said_++];
+  sequence_ = out.sequence();
   return true;
 }
 
 FeedStep LogFeed::next(v1::StreamLogsResponse& out, Clock::time_point now) {
   // Asked before the file is read: what a finished run wrote is all there.
-  const bool last = !follow_ || store_.read([&](Database& db) { return finished(db, run_); });
+  const bool last = !follow_ || pages_.run_finished(run_);
   std::string text = whole_lines_at(path_, offset_, kLogPiece, last);
   if (text.empty())
     return last ? FeedStep{FeedState::kEnd} : FeedStep{FeedState::kNothing, now + kLogLook};

@@ -6,12 +6,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 
-#include "daemon/event_rows.h"
+#include "daemon/event_pages.h"
 #include "daemon/status_board.h"
-#include "daemon/store.h"
 #include "traind/v1/training.pb.h"
 
 namespace traind {
@@ -32,21 +31,21 @@ struct FeedStep {
 class WatchFeed {
  public:
   using Clock = std::chrono::steady_clock;
-  WatchFeed(const Store& store, const StatusBoard& board, std::int64_t run, std::int64_t after)
-      : store_(store), board_(board), run_(run), sequence_(after), last_said_(Clock::now()) {}
+  WatchFeed(EventPages& pages, const StatusBoard& board, std::int64_t run, std::int64_t after)
+      : pages_(pages), board_(board), run_(run), sequence_(after), last_said_(Clock::now()) {}
 
   FeedStep next(v1::WatchRunResponse& out, Clock::time_point now);
 
  private:
   bool stored(v1::WatchRunResponse& out);
 
-  const Store& store_;
+  EventPages& pages_;
   const StatusBoard& board_;
   const std::int64_t run_;
-  std::int64_t sequence_;
+  std::int64_t sequence_;                  // of the last event said
+  std::shared_ptr<const EventPage> page_;  // begins after an earlier one
+  std::size_t said_ = 0;                   // events of page_
   std::int64_t progress_serial_ = 0;
-  bool run_finished_ = false;
-  std::deque<EventRow> rows_;  // read, not yet said; bounded
   Clock::time_point last_said_;
 };
 
@@ -54,13 +53,13 @@ class WatchFeed {
 class LogFeed {
  public:
   using Clock = std::chrono::steady_clock;
-  LogFeed(const Store& store, std::int64_t run, std::string path, std::int64_t offset, bool follow)
-      : store_(store), run_(run), path_(std::move(path)), offset_(offset), follow_(follow) {}
+  LogFeed(EventPages& pages, std::int64_t run, std::string path, std::int64_t offset, bool follow)
+      : pages_(pages), run_(run), path_(std::move(path)), offset_(offset), follow_(follow) {}
 
   FeedStep next(v1::StreamLogsResponse& out, Clock::time_point now);
 
  private:
-  const Store& store_;
+  EventPages& pages_;
   const std::int64_t run_;
   const std::string path_;
   std::int64_t offset_;

@@ -1,21 +1,14 @@
 #include "daemon/server.h"
 
-#include <grp.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <filesystem>
+#include <utility>
+#include <vector>
 
-#include "daemon/descriptor.h"
-#include "model/base/files.h"
+#include "model/base/error.h"
 
 namespace traind {
 namespace {
@@ -23,52 +16,15 @@ namespace {
 constexpr const char* kServiceName = "traind.v1.TrainingService";
 constexpr int kLargestRequest = 4 << 20;
 constexpr int kMostMetadata = 16 << 10;
-constexpr int kMostCallsPerConnection = 64;
-constexpr std::size_t kMostMemory = std::size_t{256} << 20;
-
-bool somebody_answers(const std::string& path) {
-  const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-
-// gRPC takes over whatever socket lies at the path, also one that is in use.
-void make_room(const std::string& path) {
-  make_folders(std::filesystem::path(path).parent_path().string());
-  struct stat found {};
-  if (lstat(path.c_str(), &found) != 0) return;
-  if (!S_ISSOCK(found.st_mode)) {
-    throw Error(ErrorKind::kConfig, path +
-                                        " is there and is no socket: set socket in [listen] to "
-                                        "another path");
-  }
-  if (somebody_answers(path)) {
-    throw Error(ErrorKind::kState, path +
-                                       ": another traind answers there; stop it, or set socket "
-                                       "in [listen] to another path");
-  }
-  if (unlink(path.c_str()) != 0) throw system_error(path + ": remove a stale socket", errno);
-}
-
-void give_to_group(const std::string& path, const std::string& group) {
-  if (group.empty()) return;
-  std::array<char, 4096> names;
-  struct ::group entry {};
-  struct ::group* found = nullptr;
-  getgrnam_r(group.c_str(), &entry, names.data(), names.size(), &found);
-  if (found == nullptr) {
-    throw Error(ErrorKind::kConfig, "socket_group: there is no group " + group);
-  }
-  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) {
-    throw system_error(path + ": give it to group " + group, errno);
-  }
-}
+constexpr int kMostCallsPerConnection = 128;
+constexpr int kMostReadAtOnce = 64 << 10;
+// Of what gRPC counts, and of all that is in use beyond what there was at the start.
+constexpr std::size_t kQuota = std::size_t{96} << 20;
+constexpr std::size_t kMoreMemory = std::size_t{112} << 20;
 
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kLargestRequest);
-  builder.SetResourceQuota(grpc::ResourceQuota("traind").Resize(kMostMemory));
+  builder.SetResourceQuota(grpc::ResourceQuota("traind").Resize(kQuota));
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, int>>{
            {GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostCallsPerConnection},
            {GRPC_ARG_MAX_METADATA_SIZE, kMostMetadata},
@@ -76,50 +32,47 @@ void set_limits(grpc::ServerBuilder& builder) {
            {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000},
            {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
            {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000},
+           {GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kMostReadAtOnce},
+           // Who connects has to speak HTTP/2 soon, and to ask something now and then.
            {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5'000},
-           {GRPC_ARG_ALLOW_REUSEPORT, 0}}) {
+           {GRPC_ARG_MAX_CONNECTION_IDLE_MS, 120'000}}) {
     builder.AddChannelArgument(name, value);
   }
 }
 
-// For the time of one block.
-class Umask {
- public:
-  explicit Umask(mode_t mask) : before_(umask(mask)) {}
-  ~Umask() { umask(before_); }
-  Umask(const Umask&) = delete;
-  Umask& operator=(const Umask&) = delete;
-
- private:
-  const mode_t before_;
-};
-
 }  // namespace
 
 RpcServer::RpcServer(const ListenSettings& listen, grpc::Service& service)
-    : socket_(listen.socket) {
-  make_room(socket_);
+    : local_(std::make_unique<UnixListener>(listen.socket, listen.socket_group)) {
+  if (!listen.tcp.empty()) tcp_ = listen_on_tcp(listen.tcp);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   set_limits(builder);
-  int tcp_port = -1;
-  builder.AddListeningPort("unix:" + socket_, grpc::InsecureServerCredentials());
-  if (!listen.tcp.empty()) {
-    builder.AddListeningPort(listen.tcp, grpc::InsecureServerCredentials(), &tcp_port);
-  }
+  const auto acceptor = [&] {
+    return builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials());
+  };
+  const DescriptorPlan plan = plan_descriptors(raise_descriptor_limit());
+  local_acceptor_ = acceptor();
+  if (tcp_.open()) tcp_acceptor_ = acceptor();
   builder.RegisterService(&service);
-  {
-    const Umask only_owner_and_group(0117);
-    server_ = builder.BuildAndStart();
-  }
-  if (!server_) {
-    throw Error(ErrorKind::kIo, "cannot listen on " + socket_ +
-                                    (listen.tcp.empty() ? "" : " and " + listen.tcp) +
-                                    ": is the port in use, or the folder not writable?");
-  }
-  give_to_group(socket_, listen.socket_group);
+  server_ = builder.BuildAndStart();
+  if (!server_) throw Error(ErrorKind::kInternal, "gRPC refuses to start");
+  std::vector<Door> doors = {door(listen.socket, local_->get(), plan.local, *local_acceptor_)};
+  if (tcp_.open()) doors.push_back(door(listen.tcp, tcp_.get(), plan.tcp, *tcp_acceptor_));
+  loop_ = std::make_unique<AcceptLoop>(std::move(doors), kMoreMemory);
   server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+}
+
+Door RpcServer::door(std::string name, int listener, NumberRange numbers, Acceptor& acceptor) {
+  return {std::move(name), listener, numbers, [&acceptor](int connection) {
+            Acceptor::NewConnectionParameters caller;
+            caller.listener_fd = -1;
+            caller.fd = connection;
+            acceptor.HandleNewConnection(&caller);
+          }};
 }
 
 RpcServer::~RpcServer() { stop(std::chrono::milliseconds(0)); }
@@ -130,6 +83,9 @@ void RpcServer::begin_to_stop() {
 
 void RpcServer::stop(std::chrono::milliseconds patience) {
   if (!server_) return;
+  loop_.reset();
+  local_.reset();
+  tcp_.close();
   server_->GetHealthCheckService()->Shutdown();
   server_->Shutdown(std::chrono::system_clock::now() + patience);
   server_->Wait();

@@ -1,17 +1,19 @@
 // The service on its sockets: a Unix socket (0660) and, if asked for, TCP on loopback.
 //
-// Made and stopped by the main thread, before other threads create files: the socket's mode comes
-// from the process' umask for a moment. Throws Error(kState) when another daemon answers on the
-// socket, Error(kIo) and Error(kConfig) when a socket cannot be had.
+// Made and stopped by the main thread. gRPC's own listeners are not used (accept_loop.h says why):
+// ours take the callers in and gRPC serves them. Throws what listeners.h says.
 #pragma once
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <chrono>
 #include <memory>
 #include <string>
 
+#include "daemon/accept_loop.h"
 #include "daemon/config.h"
+#include "daemon/listeners.h"
 
 namespace traind {
 
@@ -28,8 +30,17 @@ class RpcServer {
   void stop(std::chrono::milliseconds patience);
 
  private:
-  const std::string socket_;
+  using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+
+  // A door whose callers `acceptor` gets.
+  static Door door(std::string name, int listener, NumberRange numbers, Acceptor& acceptor);
+
+  std::unique_ptr<UnixListener> local_;
+  Descriptor tcp_;
+  std::unique_ptr<Acceptor> local_acceptor_;
+  std::unique_ptr<Acceptor> tcp_acceptor_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<AcceptLoop> loop_;
 };
 
 }  // namespace traind

@@ -35,14 +35,14 @@ class PumpedStream final : public grpc::ServerWriteReactor<Response> {
       writing_ = false;
       if (!ok) cancelled_ = true;
     }
-    pump_.wake();
+    pump_.ready(id_);
   }
   void OnCancel() override {
     {
       const std::lock_guard lock(mutex_);
       cancelled_ = true;
     }
-    pump_.wake();
+    pump_.ready(id_);
   }
   void OnDone() override {
     if (id_ != 0) pump_.remove(id_);
