@@ -203,7 +203,8 @@ Json json_of(const v1::Mail& mail) {
           {"last_error", text_or_null(mail.last_error())},
           {"created", time_or_null(mail.created_micros())},
           {"sent", time_or_null(mail.sent_micros())},
-          {"next_attempt", time_or_null(mail.next_attempt_micros())}};
+          {"next_attempt", time_or_null(mail.next_attempt_micros())},
+          {"folded_into", mail.folded_into() == 0 ? Json(nullptr) : Json(mail.folded_into())}};
 }
 
 Json json_of(const v1::GetStatusResponse& status) {
@@ -234,7 +235,8 @@ Json json_of(const v1::GetStatusResponse& status) {
           {"config", text_or_null(status.config())},
           {"last_sequence", status.last_sequence()},
           {"now", time_or_null(status.now_micros())},
-          {"changes", json_list(status.changes())}};
+          {"changes", json_list(status.changes())},
+          {"troubles", status.troubles()}};
 }
 
 Json json_of(const v1::StartRunResponse& reply) {

@@ -224,6 +224,9 @@ std::string render_status(const v1::GetStatusResponse& status, const Look& look)
   if (status.run().restarts() > 0) {
     text += labelled(look, "restarts", std::to_string(status.run().restarts()));
   }
+  for (const std::string& trouble : status.troubles()) {
+    text += labelled(look, "trouble", painted(look, Ink::kYellow, neutral(trouble)));
+  }
   const std::string mail = mail_line(status);
   text += labelled(look, "mail", painted(look, Ink::kYellow, mail));
   if (status.run().state() == v1::RUN_STATE_FAILED) {

@@ -17,9 +17,8 @@ v1::GetStatusResponse status_of(Session& session, const std::string& run) {
 
 RunFeed::Deadline deadline_in(double seconds) {
   if (seconds <= 0) return std::nullopt;
-  return std::chrono::system_clock::now() +
-         std::chrono::duration_cast<std::chrono::system_clock::duration>(
-             std::chrono::duration<double>(seconds));
+  return RunFeed::Clock::now() + std::chrono::duration_cast<RunFeed::Clock::duration>(
+                                     std::chrono::duration<double>(seconds));
 }
 
 void say_lost(Session& session, const FeedLost& lost) {

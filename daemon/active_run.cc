@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "daemon/checkpoint_files.h"
 #include "daemon/history.h"
 #include "daemon/logging.h"
 #include "daemon/messages.h"
@@ -23,9 +24,23 @@ constexpr std::size_t kLogLinesInMail = 50;
 // What the supervisor itself gets to deal with a stalled worker before it counts as stuck.
 constexpr std::chrono::seconds kPatience{30};
 
+// Newest first.
+std::vector<CheckpointRow> kept_checkpoints(const Store& store, std::int64_t run) {
+  return store.read([&](Database& db) { return checkpoints_of(db, run); });
+}
+
 std::int64_t newest_checkpoint_step(const Store& store, std::int64_t run) {
-  const auto kept = store.read([&](Database& db) { return checkpoints_of(db, run); });
+  const auto kept = kept_checkpoints(store, run);
   return kept.empty() ? -1 : kept.front().saved.step;
+}
+
+// What an earlier daemon has set aside is no longer kept for the database; by hand it would be.
+LoadTrials trials_of(const Store& store, std::int64_t run, const std::string& folder) {
+  const std::string file = newest_set_aside(folder);
+  const auto kept = kept_checkpoints(store, run);
+  const bool by_us = std::none_of(kept.begin(), kept.end(),
+                                  [&](const CheckpointRow& row) { return row.saved.file == file; });
+  return {file, by_us};
 }
 
 std::string seconds_words(std::chrono::milliseconds delay) {
@@ -40,6 +55,7 @@ ActiveRun::ActiveRun(const RunSurroundings& around, RunRow run)
     : around_(around),
       ledger_(around.store, around.desk, std::move(run)),
       policy_(around.config.worker, newest_checkpoint_step(around.store, ledger_.run().run)),
+      trials_(trials_of(around.store, ledger_.run().run, checkpoint_folder())),
       last_sign_(Clock::now()),
       start_at_(Clock::now()) {}
 
@@ -85,14 +101,25 @@ void ActiveRun::set_state(RunState state, const std::string& reason) {
 
 void ActiveRun::launch(Clock::time_point now) {
   set_state(RunState::kStarting, "the worker is starting");
+  ledger_.begin_worker();
   ended_.reset();
   failed_.reset();
   progress_.reset();
   killed_because_.clear();
+  loading_.clear();
+  kept_ = kept_checkpoints(around_.store, run().run);
+  missing_ = kept_;
+  std::erase_if(missing_, [&](const CheckpointRow& row) {
+    return !is_missing(checkpoint_folder(), row.saved.file);
+  });
   quiet_ = announce_running_ = training_ = stalled_ = false;
   kill_at_ = Clock::time_point::max();
   last_sign_ = now;
   const std::string folder = around_.config.run_folder(run().id);
+  if (!kept_.empty() && is_emptied(checkpoint_folder())) {
+    return fail("all checkpoints of the run are missing from " + checkpoint_folder() +
+                "; put them back, or move the folder away to start over");
+  }
   try {
     // Again with each start until a worker has begun with it: however this ends, what was asked for
     // is in the database.
@@ -130,11 +157,48 @@ void ActiveRun::take(Event event) {
     around_.changed();
     return;
   }
-  if (std::holds_alternative<RunStarted>(event)) announce_running_ = training_ = true;
-  if (const auto* saved = std::get_if<CheckpointSaved>(&event)) policy_.saved(saved->step);
+  if (const auto* loading = std::get_if<CheckpointLoading>(&event)) {
+    loading_ = loading->file;
+    return;
+  }
+  if (const auto* started = std::get_if<RunStarted>(&event)) {
+    announce_running_ = training_ = true;
+    loading_.clear();
+    trials_.began();
+    tell_missing(*started);
+  }
+  if (const auto* saved = std::get_if<CheckpointSaved>(&event)) {
+    if (is_told_again(*saved)) return;
+    policy_.saved(saved->step);
+    trials_.saved(saved->file);
+  }
+  if (const auto* notice = std::get_if<Notice>(&event)) {
+    spdlog::warn("run {}: {}", run().name, printable(notice->text));
+  }
   if (const auto* ended = std::get_if<RunEnded>(&event)) ended_ = *ended;
   if (const auto* failed = std::get_if<RunFailed>(&event)) failed_ = *failed;
   ledger_.take(std::move(event));
+}
+
+// A worker begins with telling what it goes on from: the one before may have died between saving it
+// and saying so. What is stored already keeps its time and its reason.
+bool ActiveRun::is_told_again(const CheckpointSaved& saved) const {
+  return std::any_of(kept_.begin(), kept_.end(), [&](const CheckpointRow& row) {
+    return row.saved.file == saved.file && row.saved.digest == saved.digest;
+  });
+}
+
+// The worker sees only what is there. What was durable and is gone, only the database knows.
+void ActiveRun::tell_missing(const RunStarted& started) {
+  for (const CheckpointRow& row : missing_) {
+    const std::string& file = row.saved.file;
+    // What is older may have been pruned by a worker whose daemon was gone.
+    if (row.saved.step <= started.resumed_step) return;
+    const std::string text = "checkpoint " + file + " is missing from " + checkpoint_folder();
+    spdlog::warn("run {}: {}", run().name, printable(text));
+    ledger_.take(CheckpointPruned{file});
+    ledger_.take(Notice{ErrorKind::kCorrupt, text});
+  }
 }
 
 void ActiveRun::kill_if_late(Clock::time_point now) {
@@ -168,7 +232,7 @@ void ActiveRun::conclude(Clock::time_point now) {
     finish(RunState::kStopped,
            ended_ ? "stopped as asked" + position_words() : "stopped as asked; " + what_happened());
   } else if (says_final) {
-    finish(RunState::kFailed, what_happened());
+    fail(what_happened());
   } else if (wish_ == Wish::kPreempt) {
     finish(RunState::kPreempted,
            "the daemon was stopped" + position_words() + "; the run goes on when it starts again");
@@ -189,22 +253,58 @@ std::string ActiveRun::position_words() const {
   return " in epoch " + std::to_string(run().epoch) + " at step " + std::to_string(run().step);
 }
 
-void ActiveRun::try_again(Clock::time_point now, const std::string& what_happened) {
-  RestartPolicy next = policy_;
-  const auto delay = next.next_delay();
-  if (!delay) {
-    return finish(RunState::kFailed, what_happened + "; given up after " +
-                                         std::to_string(policy_.attempts()) +
-                                         " restarts without a newer checkpoint");
+std::string ActiveRun::checkpoint_folder() const {
+  return around_.config.run_folder(run().id) + "/checkpoints";
+}
+
+// By what it loaded, or so it seems: by a signal, by hanging, or by an error that nobody foresaw. A
+// worker that names another error has said itself what it was.
+bool ActiveRun::died_loading() const {
+  return !loading_.empty() && !ended_ && (!failed_ || failed_->kind == ErrorKind::kInternal);
+}
+
+void ActiveRun::try_again(Clock::time_point now, std::string what_happened) {
+  Next next{policy_, trials_, {}, {}};
+  const auto delay = next.policy.next_delay();
+  auto verdict = LoadTrials::Verdict::kTryAgain;
+  if (died_loading()) {
+    verdict = next.trials.crashed(loading_);
+    what_happened += " while it loaded " + loading_ + " (time " +
+                     std::to_string(next.trials.crashes()) + " of " +
+                     std::to_string(LoadTrials::kMost) + ")";
   }
+  if (verdict == LoadTrials::Verdict::kGiveUp) return fail(what_happened);
+  if (!delay) {
+    return fail(what_happened + "; given up after " + std::to_string(policy_.attempts()) +
+                " restarts without a newer checkpoint");
+  }
+  next.delay = *delay;
+  if (verdict == LoadTrials::Verdict::kSetAside) {
+    try {
+      set_aside(checkpoint_folder(), loading_);
+    } catch (const Error& error) {
+      return fail(what_happened + "; it cannot be set aside: " + error.what());
+    }
+    next.set_aside = loading_;
+    what_happened +=
+        "; that file is set aside as " + loading_ + ".quarantined, and the next older one is tried";
+  }
+  start_again(next, what_happened);
+  policy_ = next.policy;
+  trials_ = next.trials;
+  worker_.reset();
+  around_.board.remove(run().run);
+  start_at_ = now + *delay;
+}
+
+void ActiveRun::start_again(const Next& next, const std::string& what_happened) {
   const RunState state = stalled_ ? RunState::kStalled : RunState::kStarting;
-  const std::string what_next = "It is started again in " + seconds_words(*delay) + " (attempt " +
-                                std::to_string(next.attempts()) + " of " +
-                                std::to_string(around_.config.worker.max_restarts) +
-                                ") from the newest good checkpoint.";
-  const std::string reason = what_happened + "; it is started again in " + seconds_words(*delay) +
-                             " (attempt " + std::to_string(next.attempts()) + " of " +
-                             std::to_string(around_.config.worker.max_restarts) + ")";
+  const std::string attempt = " in " + seconds_words(next.delay) + " (attempt " +
+                              std::to_string(next.policy.attempts()) + " of " +
+                              std::to_string(around_.config.worker.max_restarts) + ")";
+  const std::string what_next =
+      "It is started again" + attempt + " from the newest good checkpoint.";
+  const std::string reason = what_happened + "; it is started again" + attempt;
   const auto log_tail =
       last_lines(around_.config.run_folder(run().id) + "/worker.log", kLogLinesInMail);
   const std::int64_t now_micros = unix_micros();
@@ -214,6 +314,7 @@ void ActiveRun::try_again(Clock::time_point now, const std::string& what_happene
     ++run.restarts;
     set_run_state(db, run.run, state, reason, now_micros);
     count_restart(db, run.run);
+    if (!next.set_aside.empty()) mark_pruned(db, run.run, next.set_aside, now_micros);
     note(db, run.run, state, reason, now_micros);
     around_.desk.put(db, run,
                      {ReportKind::kRestart, "restart-" + std::to_string(run.restarts),
@@ -221,13 +322,27 @@ void ActiveRun::try_again(Clock::time_point now, const std::string& what_happene
                      now_micros);
   });
   spdlog::warn("run {}: {}", run().name, printable(reason));
-  policy_ = next;
-  worker_.reset();
-  around_.board.remove(run().run);
-  start_at_ = now + *delay;
 }
 
-void ActiveRun::finish(RunState state, const std::string& reason) {
+// What was set aside without any worker having trained since was perhaps not to blame.
+void ActiveRun::fail(std::string reason) {
+  const std::string suspect = trials_.unproven();
+  if (suspect.empty()) return finish(RunState::kFailed, reason);
+  reason += "; before that, workers crashed while they loaded " + suspect;
+  bool is_back = true;
+  try {
+    put_back(checkpoint_folder(), suspect);
+    reason += ", which was set aside and is in its place again, since nothing came of it";
+  } catch (const Error& error) {
+    is_back = false;
+    reason += ", which is set aside as " + suspect + ".quarantined: " + error.what();
+  }
+  finish(RunState::kFailed, reason, [&](Database& db, RunRow& run) {
+    if (is_back) mark_pruned(db, run.run, suspect, 0);
+  });
+}
+
+void ActiveRun::finish(RunState state, const std::string& reason, const RunLedger::More& more) {
   const std::int64_t now_micros = unix_micros();
   Occasion occasion;
   occasion.kind = state == RunState::kFailed ? ReportKind::kFailure : ReportKind::kEnd;
@@ -247,6 +362,7 @@ void ActiveRun::finish(RunState state, const std::string& reason) {
       set_end_reason(db, run.run, ended_->reason);
     }
     note(db, run.run, state, reason, now_micros);
+    if (more) more(db, run);
     if (!is_finished(state)) return;
     // The end may come more than once in a run's life: with each time that it was asked for.
     occasion.key = std::string(name_of(occasion.kind)) + "-" + std::to_string(run.queue_position);
@@ -282,6 +398,18 @@ void ActiveRun::save() {
     throw Error(ErrorKind::kState, "run " + run().name + " is not training just now");
   }
   worker_->ask_save();
+}
+
+void ActiveRun::warn(const Notice& notice, const std::string& topic, const std::string& what_next) {
+  ledger_.warn(notice, topic, what_next);
+  around_.changed();
+}
+
+std::uint64_t ActiveRun::checkpoint_bytes() const {
+  const auto kept = around_.store.read([&](Database& db) { return checkpoints_of(db, run().run); });
+  if (!kept.empty()) return static_cast<std::uint64_t>(kept.front().saved.bytes);
+  // Weights, and the two moments of Adam.
+  return static_cast<std::uint64_t>(run().started.parameters) * 3 * sizeof(float);
 }
 
 void ActiveRun::leave() noexcept {

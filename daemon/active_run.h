@@ -14,11 +14,13 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/load_trials.h"
 #include "daemon/mail_desk.h"
 #include "daemon/restart_policy.h"
 #include "daemon/run_ledger.h"
 #include "daemon/status_board.h"
 #include "daemon/store.h"
+#include "daemon/training_rows.h"
 #include "daemon/worker_process.h"
 
 namespace traind {
@@ -47,6 +49,10 @@ class ActiveRun {
   void stop(Clock::time_point now);     // somebody asked for it
   void preempt(Clock::time_point now);  // the daemon ends
   void save();                          // Throws Error(kState) without a training worker.
+  // A notice of the daemon's own, with a warning mail about the topic (empty = none).
+  void warn(const Notice& notice, const std::string& topic, const std::string& what_next);
+  // Of one of the run's checkpoints, the newest or what one will have; 0 = not known.
+  std::uint64_t checkpoint_bytes() const;
   // The daemon ends at once: the worker saves and ends on its own.
   void leave() noexcept;
 
@@ -59,22 +65,36 @@ class ActiveRun {
 
  private:
   enum class Wish { kNone, kStop, kPreempt };
+  // What is true once a worker that died is to be started again.
+  struct Next {
+    RestartPolicy policy;
+    LoadTrials trials;
+    std::chrono::milliseconds delay;
+    std::string set_aside;  // the checkpoint that was just now; empty = none
+  };
 
   void commit(const RunLedger::More& more = {});
   void set_state(RunState state, const std::string& reason);
   void launch(Clock::time_point now);
   void read(Clock::time_point now);
   void take(Event event);
+  bool is_told_again(const CheckpointSaved& saved) const;
+  void tell_missing(const RunStarted& started);
   void kill_if_late(Clock::time_point now);
   void conclude(Clock::time_point now);
-  void try_again(Clock::time_point now, const std::string& what_happened);
-  void finish(RunState state, const std::string& reason);
+  bool died_loading() const;
+  void try_again(Clock::time_point now, std::string what_happened);
+  void start_again(const Next& next, const std::string& what_happened);
+  void fail(std::string reason);
+  void finish(RunState state, const std::string& reason, const RunLedger::More& more = {});
   std::string what_happened() const;
+  std::string checkpoint_folder() const;
   std::string position_words() const;
 
   const RunSurroundings& around_;
   RunLedger ledger_;
   RestartPolicy policy_;
+  LoadTrials trials_;
   Wish wish_ = Wish::kNone;
   bool done_ = false;
 
@@ -85,6 +105,10 @@ class ActiveRun {
   bool training_ = false;
   bool stalled_ = false;
   std::string killed_because_;  // empty = we did not
+  // When it was started, newest first: the durable checkpoints, and those of them that are gone.
+  std::vector<CheckpointRow> kept_;
+  std::vector<CheckpointRow> missing_;
+  std::string loading_;  // the checkpoint that it has not loaded yet; empty = none
   std::optional<RunEnded> ended_;
   std::optional<RunFailed> failed_;
   std::optional<Progress> progress_;

@@ -144,6 +144,22 @@ void check_smtp(const TomlReader& toml, const MailSettings& mail) {
   }
 }
 
+void read_seconds(TomlReader& toml, const char* table, const char* key,
+                  std::chrono::milliseconds& value, double least, double most = 30 * kDay) {
+  const double seconds =
+      toml.number(table, key, static_cast<double>(value.count()) / 1000, least, most);
+  value = std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+void read_retries(TomlReader& toml, MailSettings& mail) {
+  read_seconds(toml, "mail", "retry_first_seconds", mail.retry_first, 0.01, kDay);
+  read_seconds(toml, "mail", "retry_longest_seconds", mail.retry_longest, 0.01, kDay);
+  if (mail.retry_longest < mail.retry_first) {
+    throw toml.error_at("mail", "retry_longest_seconds",
+                        "the longest wait is shorter than retry_first_seconds");
+  }
+}
+
 void read_mail(TomlReader& toml, MailSettings& mail, const std::string& folder) {
   const std::string route = toml.choice("mail", "transport", "folder", {"none", "folder", "smtp"});
   mail.route = route == "none"     ? MailRoute::kNone
@@ -177,6 +193,8 @@ void read_mail(TomlReader& toml, MailSettings& mail, const std::string& folder) 
   mail.on_start = toml.boolean("mail", "on_start", mail.on_start);
   mail.every_epoch = toml.boolean("mail", "every_epoch", mail.every_epoch);
   mail.on_restart = toml.boolean("mail", "on_restart", mail.on_restart);
+  mail.on_warning = toml.boolean("mail", "on_warning", mail.on_warning);
+  read_retries(toml, mail);
   read_smtp(toml, mail.smtp, folder);
   if (mail.route != MailRoute::kSmtp) return;
   // systemd's credential is there for whoever logs in; without a user nobody does.
@@ -184,13 +202,6 @@ void read_mail(TomlReader& toml, MailSettings& mail, const std::string& folder) 
     mail.smtp.password_file.clear();
   }
   check_smtp(toml, mail);
-}
-
-void read_seconds(TomlReader& toml, const char* key, std::chrono::milliseconds& value,
-                  double least) {
-  const double seconds =
-      toml.number("worker", key, static_cast<double>(value.count()) / 1000, least, 30 * kDay);
-  value = std::chrono::milliseconds(std::llround(seconds * 1000));
 }
 
 void read_worker(TomlReader& toml, WorkerSettings& worker, const std::string& folder) {
@@ -203,12 +214,12 @@ void read_worker(TomlReader& toml, WorkerSettings& worker, const std::string& fo
                               "executed");
     }
   }
-  read_seconds(toml, "stall_timeout_seconds", worker.stall_timeout, 0.1);
-  read_seconds(toml, "restart_delay_seconds", worker.restart_delay, 0.01);
-  read_seconds(toml, "longest_restart_delay_seconds", worker.longest_restart_delay, 0.01);
-  read_seconds(toml, "stop_timeout_seconds", worker.stop_timeout, 0.1);
-  read_seconds(toml, "check_timeout_seconds", worker.check_timeout, 0.1);
-  read_seconds(toml, "translate_timeout_seconds", worker.translate_timeout, 0.1);
+  read_seconds(toml, "worker", "stall_timeout_seconds", worker.stall_timeout, 0.1);
+  read_seconds(toml, "worker", "restart_delay_seconds", worker.restart_delay, 0.01);
+  read_seconds(toml, "worker", "longest_restart_delay_seconds", worker.longest_restart_delay, 0.01);
+  read_seconds(toml, "worker", "stop_timeout_seconds", worker.stop_timeout, 0.1);
+  read_seconds(toml, "worker", "check_timeout_seconds", worker.check_timeout, 0.1);
+  read_seconds(toml, "worker", "translate_timeout_seconds", worker.translate_timeout, 0.1);
   worker.max_restarts = static_cast<int>(toml.integer("worker", "max_restarts", 5, 0, 1000));
 }
 
@@ -288,6 +299,9 @@ std::string to_toml(const DaemonConfig& config) {
   }
   out << "]\nfrom = " << toml_quoted(mail.identity.from) << "\non_start = " << flag(mail.on_start)
       << "\nevery_epoch = " << flag(mail.every_epoch) << "\non_restart = " << flag(mail.on_restart)
+      << "\non_warning = " << flag(mail.on_warning)
+      << "\nretry_first_seconds = " << seconds(mail.retry_first)
+      << "\nretry_longest_seconds = " << seconds(mail.retry_longest)
       << "\nhost = " << toml_quoted(mail.smtp.host) << "\nport = " << mail.smtp.port << "\ntls = "
       << (mail.smtp.tls == SmtpTls::kStarttls   ? "\"starttls\""
           : mail.smtp.tls == SmtpTls::kImplicit ? "\"implicit\""

@@ -30,6 +30,9 @@ struct MailSettings {
   bool on_start = true;
   bool every_epoch = true;
   bool on_restart = true;  // at most one an hour and run; end and failure are always told
+  bool on_warning = true;  // at most one an hour, run and topic
+  std::chrono::milliseconds retry_first{60'000};  // doubled each time, up to longest
+  std::chrono::milliseconds retry_longest{900'000};
 };
 
 struct WorkerSettings {

@@ -86,6 +86,7 @@ Progress decode(const v1::Progress& message) {
   progress.trained_seconds = message.trained_seconds();
   progress.seconds_left = message.seconds_left();
   if (message.has_gpu()) progress.gpu = decode(message.gpu());
+  progress.trouble = bounded(message.trouble());
   require_position(progress.step, progress.epoch);
   return progress;
 }
@@ -217,6 +218,9 @@ Event decode_event(const std::string& bytes) {
     case v1::WorkerEvent::kCheckpointPruned:
       require_file_name(message.checkpoint_pruned().file());
       return CheckpointPruned{message.checkpoint_pruned().file()};
+    case v1::WorkerEvent::kCheckpointLoading:
+      require_file_name(message.checkpoint_loading().file());
+      return CheckpointLoading{message.checkpoint_loading().file()};
     case v1::WorkerEvent::kSettingChanged:
       return decode(message.setting_changed());
     case v1::WorkerEvent::kNotice:

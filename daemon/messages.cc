@@ -71,6 +71,7 @@ v1::Progress to_message(const Progress& progress) {
   message.set_trained_seconds(progress.trained_seconds);
   message.set_seconds_left(progress.seconds_left);
   if (progress.gpu.known()) fill(progress.gpu, *message.mutable_gpu());
+  message.set_trouble(progress.trouble);
   return message;
 }
 

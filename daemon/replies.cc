@@ -82,6 +82,7 @@ v1::Mail mail_reply(const OutboxRow& mail) {
   reply.set_created_micros(mail.created_micros);
   reply.set_sent_micros(mail.sent_micros);
   reply.set_next_attempt_micros(mail.next_attempt_micros);
+  reply.set_folded_into(mail.folded_into);
   return reply;
 }
 

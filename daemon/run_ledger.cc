@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostPending = 10'000;
 constexpr std::chrono::seconds kLatest{1};
+constexpr const char* kGoesOn = "Training goes on.";
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -33,6 +34,19 @@ std::int64_t told_by(const Event& event) {
   if (const auto* row = std::get_if<MetricRow>(&event)) return row->step - 1;
   if (const auto* epoch = std::get_if<EpochDone>(&event)) return epoch->step;
   return -1;
+}
+
+// The topic of a notice that deserves a mail; empty = it can wait until somebody looks.
+std::string warning_topic(const Notice& notice) {
+  switch (notice.kind) {
+    case ErrorKind::kCorrupt:
+      return "damaged";
+    case ErrorKind::kIo:
+    case ErrorKind::kNoSpace:
+      return "disk";
+    default:
+      return "";
+  }
 }
 
 // What a worker tells of its start, into what is known of the run.
@@ -74,6 +88,26 @@ void RunLedger::commit(const More& more) {
   due_ = Clock::time_point::max();
 }
 
+void RunLedger::warn(const Notice& notice, const std::string& topic, const std::string& what_next) {
+  const std::int64_t now_micros = unix_micros();
+  commit([&](Database& db, RunRow& run) {
+    note(db, run.run, notice, now_micros);
+    if (!topic.empty()) put_warning(db, run, notice, topic, what_next, now_micros);
+  });
+}
+
+void RunLedger::put_warning(Database& db, const RunRow& run, const Notice& notice,
+                            const std::string& topic, const std::string& what_next,
+                            std::int64_t now_micros) const {
+  desk_.put(db, run,
+            {.kind = ReportKind::kWarning,
+             .key = topic,
+             .reason = notice.text,
+             .what_next = what_next,
+             .log_tail = {}},
+            now_micros);
+}
+
 void RunLedger::write(Database& db, RunRow& run, const Event& event,
                       std::int64_t now_micros) const {
   const auto moved_to = [&](int epoch, std::int64_t step, double trained_seconds) {
@@ -104,7 +138,10 @@ void RunLedger::write(Database& db, RunRow& run, const Event& event,
           [&](const EpochDone& epoch) {
             put_epoch(db, run.run, epoch, now_micros);
             note(db, run.run, epoch, now_micros);
-            moved_to(epoch.epoch, epoch.step, epoch.trained_seconds);
+            // One whose checkpoint could not be saved at once is told later than rows after it.
+            if (epoch.step >= run.step) {
+              moved_to(epoch.epoch, epoch.step, epoch.trained_seconds);
+            }
             desk_.put(db, run,
                       {.kind = ReportKind::kEpoch,
                        .key = "epoch-" + std::to_string(epoch.epoch),
@@ -122,9 +159,16 @@ void RunLedger::write(Database& db, RunRow& run, const Event& event,
           [&](const CheckpointPruned& pruned) {
             mark_pruned(db, run.run, pruned.file, now_micros);
           },
-          [&](const Notice& notice) { note(db, run.run, notice, now_micros); },
+          [&](const Notice& notice) {
+            note(db, run.run, notice, now_micros);
+            const std::string topic = warning_topic(notice);
+            if (topic.empty()) return;
+            put_warning(db, run, notice, topic,
+                        topic == "disk" ? "Nothing that was reported as done is lost." : kGoesOn,
+                        now_micros);
+          },
           [&](const RunEnded& ended) { moved_to(ended.epoch, ended.step, ended.trained_seconds); },
-          [](const RunFailed&) {}, [](const Progress&) {}},
+          [](const RunFailed&) {}, [](const Progress&) {}, [](const CheckpointLoading&) {}},
       event);
 }
 

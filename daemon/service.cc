@@ -13,8 +13,6 @@
 namespace traind {
 namespace {
 
-constexpr std::int64_t kThreeDays = 259'200'000'000;
-
 template <typename Work>
 grpc::Status status_of(const Work& work) {
   try {
@@ -84,6 +82,7 @@ TrainingService::TrainingService(const Parts& parts)
       sources_{parts.config, parts.store, parts.board},
       status_(sources_),
       starter_(parts.config, parts.store, parts.supervisor),
+      pages_(parts.store),
       started_micros_(unix_micros()) {}
 
 RunRow TrainingService::run_of(const std::string& name) const {
@@ -149,7 +148,7 @@ grpc::ServerWriteReactor<v1::WatchRunResponse>* TrainingService::WatchRun(
                ", but the run's last event has " + std::to_string(last) + ": begin again at 0"});
     }
     auto feed =
-        std::make_shared<WatchFeed>(parts_.store, parts_.board, run.run, request->after_sequence());
+        std::make_shared<WatchFeed>(pages_, parts_.board, run.run, request->after_sequence());
     return pumped<v1::WatchRunResponse>(
         parts_.pump, [feed](v1::WatchRunResponse& out, StreamPump::Clock::time_point now) {
           return feed->next(out, now);
@@ -175,8 +174,8 @@ grpc::ServerWriteReactor<v1::StreamLogsResponse>* TrainingService::StreamLogs(
     const RunRow run = run_of(request->run());
     const std::string path = parts_.config.run_folder(run.id) + "/worker.log";
     const auto lines = static_cast<std::size_t>(std::max(0, request->tail_lines()));
-    auto feed = std::make_shared<LogFeed>(parts_.store, run.run, path,
-                                          offset_of_last_lines(path, lines), request->follow());
+    auto feed = std::make_shared<LogFeed>(pages_, run.run, path, offset_of_last_lines(path, lines),
+                                          request->follow());
     return pumped<v1::StreamLogsResponse>(
         parts_.pump, [feed](v1::StreamLogsResponse& out, StreamPump::Clock::time_point now) {
           return feed->next(out, now);
@@ -228,14 +227,15 @@ grpc::ServerUnaryReactor* TrainingService::RetryMail(Context* context,
   return answer(context, [&] {
     const std::int64_t now = unix_micros();
     const int revived = parts_.store.write([&](Database& db) {
-      if (request->id() != 0 && !mail_exists(db, request->id())) {
+      if (request->id() != 0 && mail_state(db, request->id()).empty()) {
         throw Error(ErrorKind::kNotFound, "there is no mail " + std::to_string(request->id()) +
                                               ": `trainctl mail list` shows those there are");
       }
-      return revive_mails(db, request->id(), now, now + kThreeDays);
+      return revive_mails(db, request->id(), now);
     });
     if (request->id() != 0 && revived == 0) {
-      throw Error(ErrorKind::kState, "mail " + std::to_string(request->id()) + " is sent already");
+      throw Error(ErrorKind::kState, "mail " + std::to_string(request->id()) +
+                                         " is sent already, itself or as part of a digest");
     }
     parts_.mailer.wake();
     response->set_mails(revived);

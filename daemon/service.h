@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daemon/config.h"
+#include "daemon/event_pages.h"
 #include "daemon/jobs.h"
 #include "daemon/mail_desk.h"
 #include "daemon/mailer.h"
@@ -67,6 +68,7 @@ class TrainingService final : public v1::TrainingService::CallbackService {
   const ReplySources sources_;
   const StatusReplies status_;
   const RunStarter starter_;
+  EventPages pages_;  // the pump's thread's
   const std::int64_t started_micros_;
 };
 

@@ -1,4 +1,5 @@
-// The newest progress of runs that are being worked on; never stored.
+// The newest progress of runs that are being worked on, and what is wrong with the daemon itself;
+// never stored, so that it can be asked for while the database cannot be written.
 //
 // Safe on any thread; one mutex, held for a copy. Written by the supervisor.
 #pragma once
@@ -7,6 +8,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "model/train/events.h"
 
@@ -35,10 +39,21 @@ class StatusBoard {
     return found->second;
   }
 
+  // In words for people; empty = nothing is wrong.
+  void set_troubles(std::vector<std::string> troubles) {
+    const std::lock_guard lock(mutex_);
+    troubles_ = std::move(troubles);
+  }
+  std::vector<std::string> troubles() const {
+    const std::lock_guard lock(mutex_);
+    return troubles_;
+  }
+
  private:
   mutable std::mutex mutex_;
   std::map<std::int64_t, BoardEntry> entries_;  // guarded by mutex_
   std::int64_t serial_ = 0;                     // guarded by mutex_
+  std::vector<std::string> troubles_;           // guarded by mutex_
 };
 
 }  // namespace traind

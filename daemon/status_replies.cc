@@ -58,6 +58,7 @@ void add_progress(const BoardEntry& entry, v1::GetStatusResponse& response) {
   *response.mutable_progress() = to_message(progress);
   response.set_trained_seconds(std::max(response.trained_seconds(), progress.trained_seconds));
   response.set_seconds_left(progress.seconds_left);
+  if (!progress.trouble.empty()) response.add_troubles(progress.trouble);
   if (progress.seconds_left < 0) return;
   response.set_finish_micros(entry.time_micros +
                              static_cast<std::int64_t>(progress.seconds_left * 1e6));
@@ -110,6 +111,7 @@ void StatusReplies::reply(const v1::GetStatusRequest& request,
   const auto entry = from_.board.get(stored.run);
   traind::add_progress(entry, *response.mutable_run());
   if (entry) add_progress(*entry, response);
+  for (const std::string& trouble : from_.board.troubles()) response.add_troubles(trouble);
   response.set_now_micros(unix_micros());
 }
 

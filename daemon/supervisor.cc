@@ -20,6 +20,7 @@ using Clock = ActiveRun::Clock;
 constexpr std::chrono::milliseconds kLongestTurn{1000};
 // Beyond the worker's own time to stop: for a database that refuses the last word.
 constexpr std::chrono::seconds kFarewell{5};
+constexpr std::chrono::seconds kBetweenLooks{10};
 constexpr std::uint64_t kLongestRunFile = std::uint64_t{1} << 20;
 
 [[noreturn]] void refuse_completed(const RunRow& run) {
@@ -83,12 +84,15 @@ void Supervisor::loop() {
   while (!leave_.load() && !(stopping_ && !active_)) {
     try {
       turn();
-      trouble_ = false;
+      if (!trouble_.empty()) spdlog::info("it works again");
+      trouble_.clear();
     } catch (const std::exception& error) {
       // A database that refuses (disk full) must not end a run: everything stays as it is.
-      if (!trouble_) spdlog::error("{}; tried again every second", printable(error.what()));
-      trouble_ = true;
+      const bool is_new = trouble_.empty();
+      trouble_ = printable(error.what()) + "; tried again every second";
+      if (is_new) spdlog::error("{}", trouble_);
     }
+    show_troubles();
     const Clock::time_point now = Clock::now();
     if (stopping_ && now >= give_up_at_) break;
     on_turn_({!active_ || active_->healthy(now), stopping_, status_line()});
@@ -112,6 +116,30 @@ void Supervisor::turn() {
   if (active_) active_->turn(Clock::now());
   if (active_ && active_->done()) active_.reset();
   if (!active_ && !stopping_) begin_next();
+  watch_disk(Clock::now());
+}
+
+// A word that the database does not take is given again in the next turn.
+void Supervisor::watch_disk(Clock::time_point now) {
+  if (!active_ || now < next_look_) return;
+  const DiskRoom room = disk_room(around_.config.state_folder);
+  if (const auto word = disk_watch_.look(room, active_->checkpoint_bytes(), now)) {
+    const Notice notice{word->fills ? ErrorKind::kNoSpace : ErrorKind::kState,
+                        around_.config.state_folder + ": " + word->text};
+    active_->warn(notice, word->fills ? "disk-filling" : "",
+                  "Make room there: on a full disk no checkpoint can be saved, and nothing can be "
+                  "recorded or mailed.");
+    disk_watch_.told();
+    spdlog::warn("{}", printable(notice.text));
+  }
+  next_look_ = now + kBetweenLooks;
+}
+
+void Supervisor::show_troubles() {
+  std::vector<std::string> troubles;
+  if (!trouble_.empty()) troubles.push_back("traind cannot record what happens: " + trouble_);
+  if (active_ && !disk_watch_.trouble().empty()) troubles.push_back(disk_watch_.trouble());
+  around_.board.set_troubles(std::move(troubles));
 }
 
 // What an earlier daemon left unfinished goes on by itself; what it was stopping is stopped.
@@ -143,7 +171,7 @@ void Supervisor::wait_for_something() {
   std::vector<pollfd> watched = {{errands_.descriptor(), POLLIN, 0}};
   Clock::time_point until = Clock::now() + kLongestTurn;
   // In trouble, a worker's end would wake us again and again.
-  if (active_ && !trouble_) {
+  if (active_ && trouble_.empty()) {
     active_->watch(watched);
     until = std::min(until, active_->next_deadline());
   }

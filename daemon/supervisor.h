@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "daemon/active_run.h"
+#include "daemon/disk_watch.h"
 #include "daemon/errand_queue.h"
 #include "daemon/run_settings.h"
 
@@ -63,6 +64,8 @@ class Supervisor {
   void turn();
   void recover();
   void begin_next();
+  void watch_disk(ActiveRun::Clock::time_point now);
+  void show_troubles();
   void wait_for_something();
   std::string status_line() const;
   RunRow row_of(std::int64_t run) const;
@@ -80,7 +83,9 @@ class Supervisor {
   std::unique_ptr<ActiveRun> active_;
   bool recovered_ = false;
   bool stopping_ = false;
-  bool trouble_ = false;  // the last turn failed: the next one comes a second later
+  std::string trouble_;  // why the last turn failed: the next one comes a second later
+  DiskWatch disk_watch_;
+  ActiveRun::Clock::time_point next_look_;  // at the disk
   ActiveRun::Clock::time_point give_up_at_ = ActiveRun::Clock::time_point::max();
 
   std::thread thread_;  // last: it uses all of the above

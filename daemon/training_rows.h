@@ -22,6 +22,7 @@ void put_metric(Database& db, std::int64_t run, const MetricRow& row, std::int64
 void put_epoch(Database& db, std::int64_t run, const EpochDone& epoch, std::int64_t now_micros);
 void put_checkpoint(Database& db, std::int64_t run, const CheckpointSaved& checkpoint,
                     std::int64_t now_micros);
+// `now_micros` 0: the file is there again.
 void mark_pruned(Database& db, std::int64_t run, const std::string& file, std::int64_t now_micros);
 
 // By step, those above `after_step`, at most `limit`.

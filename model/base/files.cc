@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "model/base/error.h"
 
@@ -99,6 +100,16 @@ void write_and_sync(FileOps& files, const std::string& path,
   files.close(fd);
 }
 
+struct statvfs look_at_file_system(const std::string& path) {
+  struct statvfs status {};
+  int rc;
+  do {
+    rc = ::statvfs(path.c_str(), &status);
+  } while (rc != 0 && errno == EINTR);
+  if (rc != 0) throw system_error("cannot look at the file system of " + path, errno);
+  return status;
+}
+
 // Best effort, on the way out with an error that matters more; what stays is removed by the next
 // write to the same name.
 void remove_if_there(FileOps& files, const std::string& path) noexcept {
@@ -186,13 +197,13 @@ void make_folders(const std::string& path) {
 }
 
 std::uint64_t free_bytes(const std::string& path) {
-  struct statvfs status {};
-  int rc;
-  do {
-    rc = ::statvfs(path.c_str(), &status);
-  } while (rc != 0 && errno == EINTR);
-  if (rc != 0) throw system_error("cannot look at the file system of " + path, errno);
+  const struct statvfs status = look_at_file_system(path);
   return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+std::uint64_t free_files(const std::string& path) {
+  const struct statvfs status = look_at_file_system(path);
+  return status.f_files == 0 ? std::numeric_limits<std::uint64_t>::max() : status.f_favail;
 }
 
 }  // namespace traind

@@ -51,7 +51,9 @@ std::string read_whole(const std::string& path, std::uint64_t limit = std::uint6
 // Creates the folder and its parents, mode 0750, durably. Existing is fine. Throws Error(kIo).
 void make_folders(const std::string& path);
 
-// Bytes that an unprivileged process may still write to the file system of `path`. Throws kIo.
+// What an unprivileged process may still put on the file system of `path`. Both throw Error(kIo).
 std::uint64_t free_bytes(const std::string& path);
+// Files and folders; the largest number there is where the file system has no such limit.
+std::uint64_t free_files(const std::string& path);
 
 }  // namespace traind

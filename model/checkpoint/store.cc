@@ -67,7 +67,8 @@ void append_chunks(std::vector<std::span<const std::byte>>& parts,
   }
 }
 
-// Names in the folder for which `step_of` gives a step, newest first.
+// Names in the folder for which `step_of` gives a step, newest first; of one step the shortest
+// first.
 template <typename StepOf>
 std::vector<std::string> names_in(const std::string& folder, StepOf step_of) {
   std::vector<std::pair<std::int64_t, std::string>> found;
@@ -79,17 +80,39 @@ std::vector<std::string> names_in(const std::string& folder, StepOf step_of) {
     if (step >= 0) found.emplace_back(step, std::move(name));
   }
   if (error) throw system_error("cannot list checkpoints in " + folder, error.value());
-  std::sort(found.begin(), found.end(), std::greater<>());
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
   std::vector<std::string> names;
   names.reserve(found.size());
   for (auto& [step, name] : found) names.push_back(std::move(name));
   return names;
 }
 
-std::int64_t step_of_leftover(const std::string& name) {
-  const std::string_view suffix = kTemporarySuffix;
+// Of a name of ours with this suffix behind it, else -1.
+std::int64_t step_before(std::string_view suffix, const std::string& name) {
   if (!name.ends_with(suffix)) return -1;
   return step_of_checkpoint(name.substr(0, name.size() - suffix.size()));
+}
+
+std::int64_t step_of_leftover(const std::string& name) {
+  return step_before(kTemporarySuffix, name);
+}
+
+std::int64_t step_of_quarantined(const std::string& name) {
+  return step_before(kQuarantineSuffix, name);
+}
+
+// Also when there is no use in looking for an older one.
+[[noreturn]] void refuse_all(const std::string& folder, std::size_t all, std::size_t set_aside) {
+  std::string message =
+      "none of the " + std::to_string(all) + " checkpoints in " + folder + " can be used";
+  if (set_aside > 0) {
+    message += "; " + std::to_string(set_aside) + " of them were set aside as NAME" +
+               kQuarantineSuffix + ": take that off a name to have the file tried again";
+  }
+  throw Error(ErrorKind::kCorrupt,
+              message + "; put a good one there, or move the folder away to start over");
 }
 
 // Size of a regular file. Anything else under our name is foreign; a pipe would even block us.
@@ -179,7 +202,9 @@ void CheckpointStore::save(std::int64_t step, const CheckpointView& view,
     append_chunks(parts, std::as_bytes(tensor.values));
   }
   ReportingFiles reporting(files_, wrote);
+  removed_leftovers_ = false;  // as long as it is not known that this save leaves none
   write_durably(reporting, folder_ + "/" + name, parts);
+  removed_leftovers_ = true;
   unreadable_.erase(name);
   newest_saved_ = std::max(newest_saved_, step);
 }
@@ -193,6 +218,7 @@ LoadedCheckpoint CheckpointStore::load(const std::string& file) const {
   try {
     check_metadata(read_metadata(path), loaded.step);
     const std::string bytes = read_whole(path, size_of_file(path));
+    loaded.bytes = bytes.size();
     loaded.content = decode_checkpoint(std::as_bytes(std::span(bytes)));
     check_metadata(loaded.content.metadata, loaded.step);
   } catch (const Error& error) {
@@ -205,20 +231,35 @@ LoadedCheckpoint CheckpointStore::load(const std::string& file) const {
 }
 
 std::optional<LoadedCheckpoint> CheckpointStore::newest_good(
-    const std::function<void(const std::string&, const std::string&)>& on_bad) const {
-  const std::vector<std::string> names = list();
+    const std::function<void(const std::string&, const std::string&)>& on_bad,
+    const LoadHooks& hooks) const {
+  const std::vector<std::string> names = names_in(folder_, [](const std::string& name) {
+    return std::max(step_of_checkpoint(name), step_of_quarantined(name));
+  });
+  std::size_t set_aside = 0;
   for (const std::string& name : names) {
+    if (step_of_quarantined(name) >= 0) {
+      ++set_aside;
+      if (on_bad) {
+        on_bad(name, std::string("it was set aside, because workers crashed while they loaded it; "
+                                 "take ") +
+                         kQuarantineSuffix + " off its name to have it tried again");
+      }
+      continue;
+    }
     try {
-      return load(name);
+      if (hooks.on_load) hooks.on_load(name);
+      LoadedCheckpoint loaded = load(name);
+      if (hooks.accept) hooks.accept(loaded);
+      return loaded;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kState) throw;
+      unreadable_.insert(name);
       if (on_bad) on_bad(name, error.what());
     }
   }
   if (names.empty()) return std::nullopt;
-  throw Error(ErrorKind::kCorrupt,
-              "none of the " + std::to_string(names.size()) + " checkpoints in " + folder_ +
-                  " can be read; put a good one there, or move the folder away to start over");
+  refuse_all(folder_, names.size(), set_aside);
 }
 
 bool CheckpointStore::is_readable(const std::string& file) const {

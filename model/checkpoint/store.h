@@ -1,8 +1,9 @@
 // A run's checkpoints on disk: which there are, the newest good one, and pruning.
 //
 // Files are named checkpoint-000000001234.safetensors after their step. A torn or foreign file is
-// skipped and reported, never deleted. One process at a time saves into a folder; others may read
-// it meanwhile. Waits for the disk. Not thread-safe: one thread at a time owns it.
+// skipped and reported, never deleted; so is one that was set aside as NAME.quarantined, because it
+// crashed whoever loaded it. One process at a time saves into a folder; others may read it
+// meanwhile. Waits for the disk. Not thread-safe: one thread at a time owns it.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,22 @@ std::string checkpoint_name(std::int64_t step);
 // -1 when the name is not one of ours.
 std::int64_t step_of_checkpoint(const std::string& name);
 
+// What a name ends in once its file was set aside (by daemon/checkpoint_files.h, or by hand).
+inline constexpr const char* kQuarantineSuffix = ".quarantined";
+
 struct LoadedCheckpoint {
   std::string file;  // name inside the folder
   std::int64_t step = 0;
+  std::uint64_t bytes = 0;  // of the file
   CheckpointContent content;
+};
+
+// Who else has a say in which checkpoint is taken; both may be empty.
+struct LoadHooks {
+  // Hears each file before it is read: if the reading crashes this process, that was the one.
+  std::function<void(const std::string& file)> on_load;
+  // Throws Error(kCorrupt) for one that is intact and yet not to be used.
+  std::function<void(const LoadedCheckpoint&)> accept;
 };
 
 class CheckpointStore {
@@ -37,15 +50,18 @@ class CheckpointStore {
   // is gone: that must not look like a run without checkpoints.
   std::vector<std::string> list() const;
   // Durable when it returns. `wrote` (may be empty) hears the bytes written or synced so far. The
-  // first save removes leftover temporary files of ours. Throws Error(kIo | kNoSpace); the files
-  // that were there are then untouched, and the next save may work again.
+  // first save, and each after a failed one, removes leftover temporary files of ours. Throws
+  // Error(kIo | kNoSpace); the files that were there are then untouched, and the next save may work
+  // again.
   void save(std::int64_t step, const CheckpointView& view,
             const std::function<void(std::uint64_t)>& wrote = {});
-  // Newest that is intact; every bad one before it is told to `on_bad(file, why)`. Empty when the
-  // folder holds no checkpoint at all. Throws Error(kCorrupt) when there are some and none is good,
+  // Newest that is intact; every bad one before it is told to `on_bad(file, why)`, and so is every
+  // one that was set aside. Empty when the folder holds no checkpoint at all. Throws
+  // Error(kCorrupt) when there are some and none is good (all set aside is not none at all),
   // Error(kState) at a file of a newer format: that one is not damaged, and not to be passed over.
   std::optional<LoadedCheckpoint> newest_good(
-      const std::function<void(const std::string&, const std::string&)>& on_bad) const;
+      const std::function<void(const std::string&, const std::string&)>& on_bad,
+      const LoadHooks& hooks = {}) const;
   // Throws Error(kNotFound | kCorrupt | kIo | kState).
   LoadedCheckpoint load(const std::string& file) const;
   // Removes all but the newest `keep` (at least 1) and the one of step `best` (-1 = none). Files
@@ -61,7 +77,7 @@ class CheckpointStore {
   const std::string folder_;
   std::int64_t newest_saved_ = -1;
   bool removed_leftovers_ = false;
-  // Found bad by load(); prune() reads headers only and would not see it again.
+  // Found bad while loading; prune() reads headers only and would not see it again.
   mutable std::set<std::string> unreadable_;
 };
 

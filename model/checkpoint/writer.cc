@@ -101,10 +101,10 @@ void CheckpointWriter::Impl::write(SaveResult& result) {
   const Clock::time_point start = Clock::now();
   result.file = checkpoint_name(request.step);
   CheckpointView view;
-  view.metadata = std::move(request.metadata);
+  view.metadata = request.metadata;  // kept: the save may fail and come again
   std::vector<TensorView> digested;
   const std::span<const float> values = row();
-  for (SaveRequest::Slot& slot : request.tensors) {
+  for (const SaveRequest::Slot& slot : request.tensors) {
     const std::size_t size = checked_size(slot, values.size());
     view.tensors.push_back({slot.name, slot.shape, values.subspan(slot.offset, size)});
     if (slot.digested) digested.push_back(view.tensors.back());
@@ -162,6 +162,17 @@ bool CheckpointWriter::submit(SaveRequest request, bool wait) {
   impl_->stall_seconds = seconds_since(start);
   impl_->changed.notify_all();
   return true;
+}
+
+void CheckpointWriter::again() {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->busy || !impl_->row) {
+    throw Error(ErrorKind::kInternal, "there is no failed save to try again");
+  }
+  impl_->busy = true;
+  impl_->told_moves = impl_->moves;
+  impl_->stall_seconds = 0;
+  impl_->changed.notify_all();
 }
 
 std::optional<SaveResult> CheckpointWriter::poll() {

@@ -65,6 +65,9 @@ class CheckpointWriter {
   // False when a save is under way and `wait` is false; then nothing was taken. Throws what
   // `snapshot` throws, and saves nothing then.
   bool submit(SaveRequest request, bool wait);
+  // Saves once more what was submitted last, from the same snapshot into a new file; does not wait.
+  // Only after that save has failed and its result was taken.
+  void again();
   // The result of a finished save not yet taken, oldest first; does not wait.
   std::optional<SaveResult> poll();
   // Waits for the save under way, if any, then as poll(): call again until it is empty. Calls

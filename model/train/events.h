@@ -100,6 +100,7 @@ struct Progress {
   double trained_seconds = 0;      // spent training, over all resumptions
   double seconds_left = -1;        // to the end of the run; -1 = not known yet
   GpuGauges gpu = {};
+  std::string trouble = {};  // what is wrong and lasts, in words for people; empty = nothing
 };
 
 // Mean over the `batches` steps that end at `step`. One row; (run, step) is its key.
@@ -120,7 +121,8 @@ struct MetricRow {
   GpuGauges gpu = {};              // time-dependent
 };
 
-// An epoch is trained, validated, and in a durable checkpoint.
+// An epoch is trained, validated, and in a durable checkpoint: its own, or a later one when its own
+// could not be saved.
 struct EpochDone {
   int epoch = 1;
   int epochs = 0;
@@ -157,6 +159,12 @@ struct CheckpointPruned {
   std::string file;
 };
 
+// The worker is about to read this checkpoint. If it dies before RunStarted, this may be why. Never
+// stored.
+struct CheckpointLoading {
+  std::string file;
+};
+
 // A resumed run goes on with another value, because someone asked for that by name.
 struct SettingChanged {
   std::string key;  // "train.learning_rate"
@@ -190,8 +198,9 @@ struct RunFailed {
   std::string message;
 };
 
-using Event = std::variant<RunStarted, Progress, MetricRow, EpochDone, CheckpointSaved,
-                           CheckpointPruned, SettingChanged, Notice, RunEnded, RunFailed>;
+using Event =
+    std::variant<RunStarted, Progress, MetricRow, EpochDone, CheckpointSaved, CheckpointPruned,
+                 CheckpointLoading, SettingChanged, Notice, RunEnded, RunFailed>;
 
 class EventSink {
  public:

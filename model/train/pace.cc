@@ -30,6 +30,10 @@ void Pace::step(std::int64_t examples, std::int64_t tokens, Clock::time_point no
 
 void Pace::pause_ended(Clock::time_point now) { last_ = now; }
 
+void Pace::stood_still(double seconds) {
+  begin_ += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 double Pace::examples_per_second() const {
   const double seconds = total_.seconds - marks_.front().seconds;
   return seconds <= 0 ? 0

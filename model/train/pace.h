@@ -22,6 +22,8 @@ class Pace {
   void validated(double seconds) { validation_seconds_ = seconds; }
   // Work that is no step was done until now: it must not count as a slow step.
   void pause_ended(Clock::time_point now);
+  // So many of the seconds up to now were no training: they do not count as trained.
+  void stood_still(double seconds);
 
   double examples_per_second() const;  // over about the last ten seconds of stepping
   double tokens_per_second() const;

@@ -8,6 +8,7 @@
 #include "model/base/error.h"
 #include "model/checkpoint/writer.h"
 #include "model/train/batch_fit.h"
+#include "model/train/checkpoint_space.h"
 #include "model/train/initial_weights.h"
 #include "model/train/record_text.h"
 
@@ -46,6 +47,26 @@ void take_vocabularies(const RunIdentity& from, Preparation& out) {
   out.target = std::make_unique<Vocabulary>(vocabulary_from_text(from.target_vocabulary));
 }
 
+// Intact is not enough: a file may be somebody else's, under a name of ours.
+void check_owner(const RunFile& run, const LoadedCheckpoint& loaded) {
+  decode_state(loaded.content.metadata);
+  const std::string owner = decode_identity(loaded.content.metadata).run;
+  if (owner == run.name) return;
+  throw Error(ErrorKind::kCorrupt,
+              "it belongs to run \"" + owner + "\", and this one is called \"" + run.name + "\"");
+}
+
+std::optional<LoadedCheckpoint> newest_checkpoint(const RunFile& run, const CheckpointStore& store,
+                                                  EventSink& events) {
+  const auto on_bad = [&](const std::string& file, const std::string& why) {
+    events.on_event(Notice{ErrorKind::kCorrupt, "passed over checkpoint " + file + ": " + why});
+  };
+  LoadHooks hooks;
+  hooks.on_load = [&](const std::string& file) { events.on_event(CheckpointLoading{file}); };
+  hooks.accept = [&](const LoadedCheckpoint& loaded) { check_owner(run, loaded); };
+  return store.newest_good(on_bad, hooks);
+}
+
 void resume(const PrepareOptions& options, const LoadedCheckpoint& loaded, EventSink& events,
             Preparation& out) {
   const RunIdentity was = decode_identity(loaded.content.metadata);
@@ -63,6 +84,7 @@ void resume(const PrepareOptions& options, const LoadedCheckpoint& loaded, Event
   }
   out.resumed_step = loaded.step;
   out.resumed_from = loaded.file;
+  out.resumed_bytes = static_cast<std::int64_t>(loaded.bytes);
 }
 
 // The longest training example, marks included and noise allowed for.
@@ -129,6 +151,19 @@ std::optional<InitialWeights> begin(const PrepareOptions& options, Preparation& 
   return std::nullopt;
 }
 
+// A run that has begun goes on with less: room may be made before it is needed.
+void look_for_space(const PrepareOptions& options, const CheckpointStore& store,
+                    const ModelShape& shape, const Preparation& ready, EventSink& events) {
+  const CheckpointSpace space =
+      checkpoint_space(store.folder(), checkpoint_bytes(shape, ready.run.train.optimizer),
+                       ready.run.checkpoint.keep, store.list().size());
+  if (space.enough()) return;
+  if (options.needs_space && ready.resumed_step < 0) {
+    throw Error(ErrorKind::kNoSpace, space.in_words());
+  }
+  events.on_event(Notice{ErrorKind::kNoSpace, space.in_words()});
+}
+
 }  // namespace
 
 BatchEncoding Preparation::encoding() const {
@@ -180,9 +215,7 @@ Preparation prepare(const RunFile& run, const PrepareOptions& options, Checkpoin
   Preparation out;
   out.run = run;
   read_corpus(options, events, out);
-  const auto loaded = store.newest_good([&](const std::string& file, const std::string& why) {
-    events.on_event(Notice{ErrorKind::kCorrupt, "passed over checkpoint " + file + ": " + why});
-  });
+  const auto loaded = newest_checkpoint(run, store, events);
   std::optional<InitialWeights> initial;
   if (loaded) {
     resume(options, *loaded, events, out);
@@ -194,9 +227,10 @@ Preparation prepare(const RunFile& run, const PrepareOptions& options, Checkpoin
   out.identity.settings = identity_of(out.run);
   out.identity.corpus_fingerprint = out.corpus->fingerprint();
   out.identity.config = to_toml(out.run);
+  const ModelShape shape = shape_of(run, *out.source, *out.target);
+  look_for_space(options, store, shape, out, events);
   out.device = options.make_device(choice_of(run.train));
-  out.model = std::make_unique<SequenceModel>(
-      *out.device.backend, shape_of(run, *out.source, *out.target), run.train.optimizer);
+  out.model = std::make_unique<SequenceModel>(*out.device.backend, shape, run.train.optimizer);
   if (loaded) {
     restore_model(loaded->content, *out.model);
   } else if (initial) {

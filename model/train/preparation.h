@@ -33,6 +33,7 @@ struct PrepareOptions {
   bool accept_changed_data = false;
   Changes changes;  // what may differ from the run file that the run began with
   FileOps* files = &posix_files();
+  bool needs_space = false;  // refuse a new run whose checkpoints do not fit on the disk
   MakeDevice make_device = make_backend;
   std::function<void()> on_progress;  // called while the corpus is read; may throw to give up
 };
@@ -49,6 +50,7 @@ struct Preparation {
   std::int64_t resumed_step = -1;  // -1 = from the beginning
   std::string resumed_from;        // file name
   std::string resumed_digest;      // of its weights
+  std::int64_t resumed_bytes = 0;  // of the file
   std::vector<SettingChanged> changes;
   // Of examples for the model, once there is one; valid as long as this.
   BatchEncoding encoding() const;
@@ -61,7 +63,8 @@ struct Preparation {
 // (unless accepted); Error(kConfig) when the run file differs from the one it began with in more
 // than may change, naming the lines, when the initial weights are those of another model, or for a
 // batch that fits on a CPU; Error(kCorrupt) when there are checkpoints and none is good, or when
-// the initial weights are damaged; kDevice, kIo.
+// the initial weights are damaged; Error(kNoSpace) when the run is new, needs space, and its
+// checkpoints do not fit (otherwise a Notice says so); kDevice, kIo.
 Preparation prepare(const RunFile& run, const PrepareOptions& options, CheckpointStore& store,
                     EventSink& events);
 

@@ -187,6 +187,8 @@ std::vector<Line> lines_of(const RunFile& run) {
   lines.push_back({"checkpoint", "every_batches", std::to_string(checkpoint.every_batches), false});
   lines.push_back({"checkpoint", "every_minutes", number(checkpoint.every_minutes), false});
   lines.push_back({"checkpoint", "keep", std::to_string(checkpoint.keep), false});
+  lines.push_back({"checkpoint", "on_error",
+                   toml_quoted(word_of(kSaveTroubleWords, checkpoint.on_error)), false});
   // Rows must fall on the same steps, or the metric table would not be the same.
   lines.push_back({"report", "every_batches", std::to_string(run.report.every_batches), true});
   lines.push_back({"report", "samples", std::to_string(run.report.samples), false});

@@ -75,10 +75,14 @@ struct DecodeSection {
   double length_alpha = 0.6;
 };
 
+// What training does while checkpoints cannot be saved: goes on without, or waits until they can.
+enum class SaveTrouble { kContinue, kPause };
+
 struct CheckpointSection {
   std::int64_t every_batches = 0;  // 0 = off
   double every_minutes = 10;       // 0 = off
   int keep = 3;                    // newest kept; the best one is kept beside them
+  SaveTrouble on_error = SaveTrouble::kContinue;
 };
 
 struct ReportSection {

@@ -13,6 +13,8 @@ void read_checkpoint(TomlReader& in, CheckpointSection& checkpoint) {
   checkpoint.every_minutes =
       in.number("checkpoint", "every_minutes", checkpoint.every_minutes, 0, 1e6);
   checkpoint.keep = static_cast<int>(in.integer("checkpoint", "keep", checkpoint.keep, 1, 10'000));
+  checkpoint.on_error =
+      read_word(in, "checkpoint", "on_error", kSaveTroubleWords, checkpoint.on_error);
 }
 
 void read_report(TomlReader& in, ReportSection& report) {

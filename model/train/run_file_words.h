@@ -28,5 +28,7 @@ inline constexpr std::array kMeasureWords = {
 inline constexpr std::array kScheduleWords = {
     Word{ScheduleKind::kConstant, "constant"}, Word{ScheduleKind::kInverseSqrt, "inverse_sqrt"},
     Word{ScheduleKind::kCosine, "cosine"}, Word{ScheduleKind::kPlateau, "plateau"}};
+inline constexpr std::array kSaveTroubleWords = {Word{SaveTrouble::kContinue, "continue"},
+                                                 Word{SaveTrouble::kPause, "pause"}};
 
 }  // namespace traind

@@ -37,6 +37,20 @@ RunStarted started_record(const Preparation& ready, std::int64_t batches) {
   return started;
 }
 
+CheckpointSaved resumed_record(const Preparation& ready) {
+  const TrainState& state = ready.state;
+  const bool between_epochs = state.batch == 0 && state.epoch > 1;
+  CheckpointSaved saved;
+  saved.file = ready.resumed_from;
+  saved.step = ready.resumed_step;
+  saved.epoch = between_epochs ? state.epoch - 1 : state.epoch;
+  saved.reason = between_epochs ? CheckpointReason::kEpoch : CheckpointReason::kInterval;
+  saved.bytes = ready.resumed_bytes;
+  saved.digest = ready.resumed_digest;
+  saved.best = ready.resumed_step == state.best_step;
+  return saved;
+}
+
 MetricRow row_record(const TrainState& state, std::int64_t batches, double valid_loss, double rate,
                      const Pace& pace) {
   MetricRow row;

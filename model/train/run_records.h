@@ -13,6 +13,8 @@ namespace traind {
 
 // `batches` of the epoch under way.
 RunStarted started_record(const Preparation& ready, std::int64_t batches);
+// The checkpoint that the run goes on from, as if it were saved now; what its saving took is 0.
+CheckpointSaved resumed_record(const Preparation& ready);
 
 // Of the updates summed up in state.row. Without gauges.
 MetricRow row_record(const TrainState& state, std::int64_t batches, double valid_loss, double rate,

@@ -53,7 +53,7 @@ struct Trainer::Session {
         state(ready.state),
         events(sink),
         control(trainer_control),
-        saver(run, ready, store, sink, trainer_control),
+        saver(run, ready, store, sink, trainer_control, options.patience),
         pace(state.trained_seconds, Clock::now()),
         ledger(*ready.model, state, pace),
         epoch_begin(Clock::now()) {
@@ -89,6 +89,8 @@ struct Trainer::Session {
   void finish_row();
   void save_when_due();
   void tell_progress(Phase phase, bool now = false);
+  void tell_saving(bool now);
+  void leave_out_waits();
   double rate() const { return rate_of(run, state, state.step, batches); }
   double trained_seconds() const { return pace.trained_seconds(Clock::now()); }
   double seconds_in_epoch() const;
@@ -100,8 +102,14 @@ void Trainer::Session::begin() {
   events.on_event(started_record(ready, batches));
   for (const SettingChanged& change : ready.changes) events.on_event(change);
   // What the last worker may not have got across. Whoever has it already replaces it by itself.
-  for (const MetricRow& row : state.rows) events.on_event(row);
-  for (const EpochDone& epoch : state.epochs) events.on_event(epoch);
+  if (ready.resumed_step >= 0) events.on_event(resumed_record(ready));
+  // By step, because whoever has a row is taken to have all that came before it.
+  auto epoch = state.epochs.cbegin();
+  for (const MetricRow& row : state.rows) {
+    for (; epoch != state.epochs.cend() && epoch->step < row.step; ++epoch) events.on_event(*epoch);
+    events.on_event(row);
+  }
+  for (; epoch != state.epochs.cend(); ++epoch) events.on_event(*epoch);
   tell_progress(Phase::kTraining, true);
 }
 
@@ -148,7 +156,23 @@ void Trainer::Session::tell_progress(Phase phase, bool now) {
     progress.seconds_left = std::clamp(progress.seconds_left, 0.0, std::max(0.0, allowed));
   }
   if (gauges) progress.gpu = gauges();
+  progress.trouble = saver.trouble();
   events.on_event(progress);
+}
+
+// A sign of life while a checkpoint is written, or cannot be.
+void Trainer::Session::tell_saving(bool now) {
+  leave_out_waits();
+  tell_progress(Phase::kSaving, now);
+}
+
+// Waiting for a disk that refuses is no training: it counts for no limit of hours and no speed.
+void Trainer::Session::leave_out_waits() {
+  const double waited = saver.take_waited();
+  if (waited <= 0) return;
+  pace.stood_still(waited);
+  pace.pause_ended(Clock::now());
+  epoch_begin += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(waited));
 }
 
 // Everything about the update is decided by (run file, corpus, seed, state). One that loss scaling
@@ -238,7 +262,7 @@ void Trainer::Session::save_when_due() {
   const auto reason = saver.due(state.batches);
   if (!reason) return;
   ledger.settle();
-  saver.save(state, trained_seconds(), seconds_in_epoch(), *reason);
+  saver.save(state, trained_seconds(), seconds_in_epoch(), *reason, [this] { tell_saving(false); });
 }
 
 // False when a stop came in between: the epoch is validated anew after the resume.
@@ -270,8 +294,7 @@ bool Trainer::Session::finish_epoch() {
   state.epoch_tokens = 0;
   state.epoch_seconds = 0;
   epoch_begin = Clock::now();
-  saver.save_epoch(state, trained_seconds(), [this] { tell_progress(Phase::kSaving, true); });
-  events.on_event(state.epochs.back());
+  saver.save_epoch(state, trained_seconds(), [this] { tell_saving(true); });
   pace.pause_ended(Clock::now());
   return true;
 }
@@ -279,8 +302,9 @@ bool Trainer::Session::finish_epoch() {
 void Trainer::Session::end(EndReason reason) {
   const bool stopped = reason == EndReason::kStopRequested;
   if (stopped) {
-    saver.save_stop(state, trained_seconds(), seconds_in_epoch(),
-                    [this] { tell_progress(Phase::kSaving, true); });
+    saver.save_stop(state, trained_seconds(), seconds_in_epoch(), [this] { tell_saving(true); });
+  } else {
+    saver.save_last([this] { tell_saving(true); });
   }
   RunEnded ended;
   ended.reason = reason;
@@ -301,6 +325,7 @@ void Trainer::run() {
   prepare_options.accept_changed_data = options_.accept_changed_data;
   prepare_options.changes = options_.changes;
   prepare_options.files = options_.files;
+  prepare_options.needs_space = options_.needs_space;
   prepare_options.make_device = options_.make_device;
   prepare_options.on_progress = [this] {
     if (control_.stop_requested()) throw Error(ErrorKind::kCancelled, "stopped while starting");

@@ -15,6 +15,7 @@
 #include "model/train/events.h"
 #include "model/train/run_file.h"
 #include "model/train/run_folder.h"
+#include "model/train/run_saver.h"
 #include "model/train/settings_change.h"
 
 namespace traind {
@@ -24,6 +25,9 @@ struct TrainerOptions {
   bool accept_changed_data = false;
   Changes changes;                  // what may differ from the run file that the run began with
   FileOps* files = &posix_files();  // for checkpoints
+  SavePatience patience;            // with a disk that refuses them
+  // Refuse to begin a run whose checkpoints do not fit on the disk; else that is told as a Notice.
+  bool needs_space = false;
   std::function<ChosenBackend(const DeviceChoice&)> make_device = make_backend;
   // Called once with the device that was chosen; what it returns is called for each Progress and
   // MetricRow, on the trainer's thread, and must not wait. Either may be empty.

@@ -7,6 +7,7 @@
 #include "model/base/error.h"
 #include "model/base/files.h"
 #include "model/data/corpus.h"
+#include "model/train/checkpoint_space.h"
 #include "model/train/initial_weights.h"
 #include "model/train/preparation.h"
 #include "model/train/run_file.h"
@@ -18,8 +19,6 @@ namespace traind {
 namespace {
 
 constexpr std::uint64_t kLargestRunFile = 1 << 20;
-
-std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes >> 20) + 1) + " MB"; }
 
 RunFile read_run_file(const CheckArguments& arguments) {
   const std::filesystem::path path = arguments.run_file;
@@ -36,18 +35,6 @@ RunFile read_run_file(const CheckArguments& arguments) {
                 "63 letters, digits, '.', '_' or '-': set `name` in the run file or give --name");
   }
   return run;
-}
-
-// Room for the checkpoints that are kept and the one being written.
-void check_space(const RunFile& run, std::uint64_t checkpoint, const std::string& folder) {
-  const std::uint64_t needed = checkpoint * static_cast<std::uint64_t>(run.checkpoint.keep + 2);
-  const std::uint64_t free = free_bytes(folder);
-  if (free >= needed) return;
-  throw Error(ErrorKind::kNoSpace, "this run's checkpoints need " + megabytes(needed) + " (" +
-                                       std::to_string(run.checkpoint.keep + 2) + " times " +
-                                       megabytes(checkpoint) + "), and " + megabytes(free) +
-                                       " are free in " + folder +
-                                       ": make room, or lower checkpoint.keep");
 }
 
 // The model's shape with the corpus' vocabularies, or with those of the checkpoint that it will
@@ -76,7 +63,8 @@ void check(const CheckArguments& arguments, v1::CheckReport& report) {
   const std::uint64_t bytes =
       checkpoint_bytes(planned_shape(run, *corpus, arguments.from), run.train.optimizer);
   report.set_checkpoint_bytes(static_cast<std::int64_t>(bytes));
-  check_space(run, bytes, arguments.folder);
+  const CheckpointSpace space = checkpoint_space(arguments.folder, bytes, run.checkpoint.keep, 0);
+  if (!space.enough()) throw Error(ErrorKind::kNoSpace, space.in_words());
   // With "auto" there is always a device; one that was asked for by name must be there, and so must
   // the memory that a batch is to fill.
   if (run.train.device == "auto" && run.train.batch_size != kFitBatch) return;

@@ -57,6 +57,7 @@ void ConsoleSink::print(const RunStarted& event) {
   if (!event.started_from.empty()) {
     std::printf("began with the weights of %s\n", event.started_from.c_str());
   }
+  resumed_from_ = event.resumed_from;
   if (event.resumed_step >= 0) {
     std::printf("going on from %s, step %lld\n", event.resumed_from.c_str(),
                 static_cast<long long>(event.resumed_step));
@@ -115,11 +116,14 @@ void ConsoleSink::print(const Scores& scores) {
 }
 
 void ConsoleSink::print(const CheckpointSaved& event) {
+  if (event.file == resumed_from_) return;  // told again, not saved again
   clear_progress();
   std::printf("saved %s, digest %s\n", event.file.c_str(), event.digest.c_str());
 }
 
 void ConsoleSink::print(const CheckpointPruned&) {}
+void ConsoleSink::print(const CheckpointLoading&) {}
+
 void ConsoleSink::print(const SettingChanged& event) {
   clear_progress();
   std::printf("%s was %s, is %s from epoch %d on\n", event.key.c_str(), event.was.c_str(),

@@ -3,6 +3,8 @@
 // Trainer's thread only. Progress redraws one line on a terminal and is left out elsewhere.
 #pragma once
 
+#include <string>
+
 #include "model/train/control.h"
 #include "model/train/events.h"
 
@@ -23,6 +25,7 @@ class ConsoleSink final : public EventSink {
   void print(const Scores& scores);
   void print(const CheckpointSaved& event);
   void print(const CheckpointPruned& event);
+  void print(const CheckpointLoading& event);
   void print(const SettingChanged& event);
   void print(const Notice& event);
   void print(const RunEnded& event);
@@ -31,6 +34,7 @@ class ConsoleSink final : public EventSink {
 
   TrainerControl& control_;
   const bool terminal_;
+  std::string resumed_from_;
   bool progress_shown_ = false;
 };
 

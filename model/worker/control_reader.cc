@@ -32,6 +32,8 @@ void block_signals() {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow is an error like a full disk, and not the end.
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 ControlReader::ControlReader(TrainerControl& control, int control_fd)

@@ -12,7 +12,7 @@
 
 namespace traind {
 
-// SIGTERM, SIGINT: blocked for the calling thread and those it starts. SIGPIPE: ignored.
+// SIGTERM, SIGINT: blocked for the calling thread and those it starts. SIGPIPE, SIGXFSZ: ignored.
 void block_signals();
 
 class ControlReader {

@@ -128,6 +128,7 @@ struct Filler {
     to->set_seconds_left(from.seconds_left);
     to->set_phase(to_proto(from.phase));
     if (from.gpu.known()) fill(from.gpu, *to->mutable_gpu());
+    to->set_trouble(from.trouble);
   }
 
   void operator()(const MetricRow& from) const {
@@ -187,6 +188,11 @@ struct Filler {
 
   void operator()(const CheckpointPruned& from) const {
     v1::CheckpointPruned* to = out.mutable_checkpoint_pruned();
+    to->set_file(from.file);
+  }
+
+  void operator()(const CheckpointLoading& from) const {
+    v1::CheckpointLoading* to = out.mutable_checkpoint_loading();
     to->set_file(from.file);
   }
 

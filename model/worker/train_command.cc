@@ -49,6 +49,7 @@ int train_command(const TrainArguments& arguments) {
   options.accept_changed_data = arguments.accept_changed_data;
   options.changes = apply_changes(arguments, run.train);
   options.open_gauges = watch_gpu;
+  options.needs_space = true;
   make_folders(options.folder.path);
   // In the foreground a person waits: nobody else's lock is waited for.
   const RunLock lock(options.folder.lock_file(), std::chrono::seconds(0), [] {});

@@ -130,6 +130,23 @@ TEST_P(DiskFault, IsNamedAndTheSameStoreGoesOn) {
   EXPECT_EQ(store.newest_good({})->step, 2);
 }
 
+// The disk fails for a while, and with it the removal of what a failed save has left.
+TEST(PassingFault, LeavesNothingBehindOnceItIsOver) {
+  const Sample sample;
+  for (int nth = 2; nth <= 9; ++nth) {
+    SCOPED_TRACE("operation " + std::to_string(nth));
+    const ScratchFolder folder;
+    FaultyFiles files(nth, {EIO, true, true});
+    CheckpointStore store(files, folder.path());
+    EXPECT_THROW(store.save(2, view_of(sample, 2)), Error);
+    EXPECT_THROW(store.save(3, view_of(sample, 3)), Error);
+    files.heal();
+    store.save(4, view_of(sample, 4));
+    EXPECT_THAT(temporary_files(folder.path()), IsEmpty());
+    EXPECT_FALSE(files.trusted_a_failed_sync());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, DiskFault,
                          testing::Values(Fault{EIO, false, false}, Fault{EIO, false, true},
                                          Fault{ENOSPC, true, false}, Fault{ENOSPC, true, true},

@@ -23,6 +23,9 @@ class FaultyFiles final : public FileOps {
   // `nth` counts from 1; 0 fails never.
   FaultyFiles(int nth, Fault fault) : nth_(nth), fault_(fault) {}
 
+  // From now on nothing fails.
+  void heal() { nth_ = 0; }
+
   int operations() const { return count_; }
   int syncs() const { return syncs_; }
   // Was a file written, synced or renamed into place after its fsync had failed?
@@ -74,7 +77,7 @@ class FaultyFiles final : public FileOps {
     throw system_error(what, fault_.errno_value);
   }
 
-  const int nth_;
+  int nth_;
   const Fault fault_;
   int count_ = 0;
   int syncs_ = 0;

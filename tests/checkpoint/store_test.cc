@@ -133,6 +133,58 @@ TEST_F(Store, RefusesWhenNoneIsGood) {
   EXPECT_EQ(store.list(), names({2, 1}));
 }
 
+TEST_F(Store, PassesOverWhatWasSetAsideAndSaysSo) {
+  save({1, 2, 3});
+  fs::rename(path(3), path(3) + kQuarantineSuffix);
+  EXPECT_EQ(store.newest_good(on_bad)->step, 2);
+  EXPECT_THAT(bad, ElementsAre(Pair(checkpoint_name(3) + kQuarantineSuffix,
+                                    HasSubstr("take .quarantined off its name"))));
+  EXPECT_EQ(store.list(), names({2, 1}));
+  // A new one of that step makes the old one history.
+  save({3});
+  bad.clear();
+  EXPECT_EQ(store.newest_good(on_bad)->step, 3);
+  EXPECT_THAT(bad, IsEmpty());
+  EXPECT_EQ(store.prune(1, -1), names({2, 1}));
+  EXPECT_TRUE(fs::exists(path(3) + kQuarantineSuffix));
+}
+
+TEST_F(Store, DoesNotTakeAFolderWithEverythingSetAsideForAFreshRun) {
+  save({1, 2});
+  tear(1);
+  fs::rename(path(2), path(2) + kQuarantineSuffix);
+  const Error torn_too = error_of([&] { store.newest_good(on_bad); });
+  EXPECT_EQ(torn_too.kind(), ErrorKind::kCorrupt);
+  EXPECT_THAT(torn_too.what(), HasSubstr("none of the 2 checkpoints"));
+  EXPECT_THAT(torn_too.what(), HasSubstr("1 of them were set aside"));
+  fs::remove(path(1));
+  const Error alone = error_of([&] { store.newest_good(on_bad); });
+  EXPECT_EQ(alone.kind(), ErrorKind::kCorrupt);
+}
+
+TEST_F(Store, SaysWhichFileItIsAboutToRead) {
+  save({1, 2, 3});
+  tear(3);
+  fs::rename(path(2), path(2) + kQuarantineSuffix);
+  std::vector<std::string> read;
+  store.newest_good(
+      on_bad, {.on_load = [&](const std::string& file) { read.push_back(file); }, .accept = {}});
+  EXPECT_EQ(read, names({3, 1}));
+}
+
+TEST_F(Store, PassesOverAnIntactFileThatIsNotAccepted) {
+  save({1, 2});
+  const auto accept = [](const LoadedCheckpoint& loaded) {
+    if (loaded.step == 2) throw Error(ErrorKind::kCorrupt, "it belongs to somebody else");
+  };
+  EXPECT_EQ(store.newest_good(on_bad, {.on_load = {}, .accept = accept})->step, 1);
+  EXPECT_THAT(bad, ElementsAre(Pair(checkpoint_name(2), "it belongs to somebody else")));
+  // It is somebody's, so it is not ours to remove.
+  save({3, 4});
+  EXPECT_EQ(store.prune(1, -1), names({3, 1}));
+  EXPECT_EQ(store.list(), names({4, 2}));
+}
+
 TEST_F(Store, DoesNotTakeALostFolderForAFreshRun) {
   save({1});
   fs::remove_all(folder.path());

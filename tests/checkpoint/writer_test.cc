@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 // A disk that stands still at each write until let on. Every write is one step.
 class SteppedFiles final : public FileOps {
@@ -271,6 +272,39 @@ TEST_F(Writer, ReportsAFailedSaveAndTheNextWorks) {
   EXPECT_FALSE(result->error);
   EXPECT_THAT(result->pruned, ElementsAre(checkpoint_name(2), checkpoint_name(1)));
   EXPECT_EQ(store.newest_good({})->content.tensor("a").values[0], 4.0f);
+}
+
+TEST_F(Writer, TriesAgainFromTheSameSnapshotIntoANewFile) {
+  // The sixth operation is the sync of the file.
+  FaultyFiles files(6, {EIO, false, false});
+  CheckpointStore store(files, folder.path());
+  CheckpointWriter writer(store);
+  int taken = 0;
+  SaveRequest request = request_of(3, 3.0f);
+  request.snapshot = [&, take = request.snapshot] {
+    ++taken;
+    return take();
+  };
+  writer.submit(std::move(request), false);
+  const auto failed = writer.wait();
+  ASSERT_TRUE(failed->error);
+  EXPECT_THAT(failed->digest, Not(IsEmpty())) << "known although nothing was written";
+  EXPECT_THAT(store.list(), IsEmpty());
+  writer.again();
+  const auto result = writer.wait();
+  EXPECT_FALSE(result->error);
+  EXPECT_EQ(result->digest, failed->digest);
+  EXPECT_EQ(taken, 1);
+  EXPECT_FALSE(files.trusted_a_failed_sync());
+  const CheckpointContent content = store.newest_good({})->content;
+  EXPECT_EQ(content.tensor("a").values[0], 3.0f);
+  EXPECT_THAT(content.metadata, testing::Contains(testing::Pair("step", "3")));
+}
+
+TEST_F(Writer, HasNothingToTryAgainBeforeTheFirstSave) {
+  CheckpointStore store(posix_files(), folder.path());
+  CheckpointWriter writer(store);
+  EXPECT_THROW(writer.again(), Error);
 }
 
 TEST_F(Writer, ASaveStandsWhenOnlyPruningFails) {

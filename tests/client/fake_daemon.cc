@@ -119,7 +119,7 @@ class FakeDaemon::Service : public v1::TrainingService::Service {
   }
   Status ListMails(ServerContext*, const v1::ListMailsRequest*,
                    v1::ListMailsResponse* reply) override {
-    return answer([&] { *reply = three_mails(); });
+    return answer([&] { *reply = four_mails(); });
   }
   Status RetryMail(ServerContext*, const v1::RetryMailRequest* request,
                    v1::RetryMailResponse* reply) override {

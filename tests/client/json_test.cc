@@ -21,7 +21,7 @@ TEST(JsonOf, Lists) {
                                                      test::running_run(), test::failed_run()})}}));
   expect_golden("checkpoints.json",
                 json_text({{"checkpoints", json_list(test::two_checkpoints().checkpoints())}}));
-  expect_golden("mails.json", json_text({{"mails", json_list(test::three_mails().mails())}}));
+  expect_golden("mails.json", json_text({{"mails", json_list(test::four_mails().mails())}}));
 }
 
 TEST(JsonOf, MetricRowsAsLines) {

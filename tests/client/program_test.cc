@@ -124,7 +124,7 @@ TEST_F(ProgramTest, EveryReadingVerbSpeaksJson) {
   EXPECT_EQ(json::parse(run({"metrics", "--json"}).out)["rows"].size(), 5u);
   EXPECT_EQ(json::parse(run({"plot", "--json"}).out)["training"].size(), 5u);
   EXPECT_EQ(json::parse(run({"checkpoints", "--json"}).out)["checkpoints"].size(), 2u);
-  EXPECT_EQ(json::parse(run({"mail", "list", "--json"}).out)["mails"].size(), 3u);
+  EXPECT_EQ(json::parse(run({"mail", "list", "--json"}).out)["mails"].size(), 4u);
   EXPECT_EQ(json::parse(run({"version", "--json"}).out)["traind"], "9.8.7");
   EXPECT_EQ(json::parse(run({"wait", "--json"}).out)["state"], "completed");
   EXPECT_EQ(json::parse(run({"mail", "retry", "--json"}).out)["mails"], 3);

@@ -111,6 +111,17 @@ TEST_F(RenderTest, AChangedSettingIsInTheLiveStatusAtOnce) {
             std::string::npos);
 }
 
+TEST_F(RenderTest, WhatIsWrongAndLastsStandsInTheStatus) {
+  v1::GetStatusResponse status = test::running_status();
+  status.add_troubles("no checkpoint can be saved: \x1b[2JNo space left on device");
+  status.add_troubles("the disk fills: 2.0 MB are free");
+  const std::string text = render_status(status, pipe());
+  EXPECT_NE(text.find("\n  trouble             no checkpoint can be saved: "), std::string::npos);
+  EXPECT_NE(text.find("\n  trouble             the disk fills: 2.0 MB are free\n"),
+            std::string::npos);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
 TEST_F(RenderTest, AgesAreCountedByTheDaemonsClock) {
   Look wrong_clock = terminal();
   wrong_clock.now_micros += 3600000000;
@@ -130,7 +141,7 @@ TEST_F(RenderTest, Checkpoints) {
 }
 
 TEST_F(RenderTest, Mails) {
-  expect_golden("mails.txt", render_mails(test::three_mails(), terminal()));
+  expect_golden("mails.txt", render_mails(test::four_mails(), terminal()));
 }
 
 TEST_F(RenderTest, Metrics) {
@@ -232,7 +243,7 @@ TEST_F(RenderTest, HostileStringsNeverReachTheTerminal) {
   poison(failed, hostile);
   v1::ListCheckpointsResponse checkpoints = test::two_checkpoints();
   poison(checkpoints, hostile);
-  v1::ListMailsResponse mails = test::three_mails();
+  v1::ListMailsResponse mails = test::four_mails();
   poison(mails, hostile);
   std::vector<v1::WatchRunResponse> events = test::history();
   events.push_back(test::progress_event(5));

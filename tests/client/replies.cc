@@ -277,7 +277,7 @@ v1::ListCheckpointsResponse two_checkpoints() {
   return reply;
 }
 
-v1::ListMailsResponse three_mails() {
+v1::ListMailsResponse four_mails() {
   v1::ListMailsResponse reply;
   const auto add = [&reply](std::int64_t id, const char* kind, const char* state) -> v1::Mail& {
     v1::Mail& mail = *reply.add_mails();
@@ -296,6 +296,7 @@ v1::ListMailsResponse three_mails() {
   v1::Mail& dead = add(10, "test", "dead");
   dead.clear_run();
   dead.set_last_error("550 no such user");
+  add(9, "epoch", "folded").set_folded_into(12);
   return reply;
 }
 

@@ -22,7 +22,7 @@ v1::GetStatusResponse completed_status();
 // A falling loss over `rows` rows, one for every 25 steps.
 v1::ListMetricsResponse falling_loss(int rows);
 v1::ListCheckpointsResponse two_checkpoints();
-v1::ListMailsResponse three_mails();
+v1::ListMailsResponse four_mails();
 
 // Events 1 to 9 of a run: queued, started, metrics, an epoch, a checkpoint, a notice.
 std::vector<v1::WatchRunResponse> history();

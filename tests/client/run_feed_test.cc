@@ -140,8 +140,7 @@ TEST_F(RunFeedTest, CancelWakesAReaderThatWaitsForTheDaemon) {
 
 TEST_F(RunFeedTest, TheDeadlineEndsIt) {
   Connection to_daemon = connection();
-  RunFeed feed(to_daemon, "id", 9,
-               std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  RunFeed feed(to_daemon, "id", 9, RunFeed::Clock::now() + std::chrono::milliseconds(50));
   try {
     feed.next();
     FAIL() << "no deadline";

@@ -55,6 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"[mail]\ntransport = \"smtp\"\nhost = \"mail.example\"\n", "at least one address"},
         BadFile{"[mail]\nto = [\"a@b.example\\nRCPT TO:<x@y>\"]\n", ":2: "},
         BadFile{"[mail]\nto = [\"a@b.example\", \"a@b.example\"]\n", "stands there twice"},
+        BadFile{"[mail]\nretry_first_seconds = 60\nretry_longest_seconds = 30\n", ":3: "},
         BadFile{"[mail]\ntransport = \"smtp\"\nto = [\"a@b.example\"]\nhost = \"m.example\"\n"
                 "user = \"u\"\n",
                 ":5: a user needs password_file"},

@@ -128,6 +128,9 @@ class Run:
         self.send(5, text(1, name) + number(2, int(step)) + number(3, self.epoch)
                   + number(4, int(reason)) + number(5, 1000) + text(6, "aa" * 8) + number(7, 1))
 
+    def loading(self, step):
+        self.send(11, text(1, f"checkpoint-{int(step):012d}.safetensors"))
+
     def epoch_done(self, epoch, measure=1):
         scores = (number(1, 100) + real(2, 0.4) + real(3, 0.9) + number(4, 80) + real(5, 0.3)
                   + real(8, 0.1) + real(9, 0.6) + real(10, 41.5) + text(11, "nrefs:1|tok:none"))
@@ -164,6 +167,9 @@ class Run:
         name = f"checkpoint-{int(step):012d}.safetensors"
         with open(self.folder + "/checkpoints/" + name, "wb") as file:
             file.write(b"damaged")
+
+    def lose(self, step):
+        os.remove(f"{self.folder}/checkpoints/checkpoint-{int(step):012d}.safetensors")
 
     def prune(self, step):
         name = f"checkpoint-{int(step):012d}.safetensors"

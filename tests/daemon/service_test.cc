@@ -177,6 +177,15 @@ TEST_F(ServiceTest, LogsAreFollowedOverARestartOfTheWorker) {
   EXPECT_EQ(piece.text(), "second attempt\n");
 }
 
+TEST_F(ServiceTest, ARequestThatIsTooLargeIsRefusedAndNeverServed) {
+  daemon_.boot();
+  EXPECT_EQ(daemon_.start("a", std::string(5 << 20, '#'), started_).error_code(),
+            StatusCode::RESOURCE_EXHAUSTED);
+  v1::ListRunsResponse runs;
+  ASSERT_TRUE(daemon_.call(&Stub::ListRuns, v1::ListRunsRequest(), runs).ok());
+  EXPECT_EQ(runs.runs_size(), 0);
+}
+
 TEST_F(ServiceTest, RefusesARunThatCannotWorkWithItsReason) {
   daemon_.boot();
   const grpc::Status status = daemon_.start("a", "#check refuse\n", started_);

@@ -11,9 +11,11 @@
 #include "daemon/event_rows.h"
 #include "daemon/history.h"
 #include "daemon/messages.h"
+#include "daemon/outbox.h"
 #include "daemon/run_rows.h"
 #include "daemon/schema.h"
 #include "daemon/training_rows.h"
+#include "model/base/clock.h"
 #include "tests/daemon/scratch.h"
 
 namespace traind {
@@ -165,6 +167,34 @@ TEST(Store, OpensADatabaseOfVersionOneWithAllThatIsInIt) {
   EXPECT_EQ(epoch.measure, Measure::kLoss);
   EXPECT_EQ(run.end_reason, EndReason::kAllEpochs);
   EXPECT_GT(add_run(store, "next"), run.run);
+}
+
+TEST(Store, OpensADatabaseOfVersionThreeWithItsMails) {
+  const Scratch scratch;
+  Database(scratch / "traind.db", DatabaseAccess::kWrite)
+      .script(content_of(TRAIND_TEST_DATA "/version3.sql"));
+  Store store(scratch / "traind.db");
+  const auto mails = store.read([](Database& db) { return list_mails(db, 10); });
+  ASSERT_EQ(mails.size(), 4u);
+  EXPECT_EQ(mails[0].id, 12) << "a number is never given twice";
+  EXPECT_EQ(mails[0].state, "waiting");
+  EXPECT_FALSE(mails[0].perhaps_sent) << "never tried";
+  EXPECT_TRUE(mails[1].perhaps_sent) << "tried, and nobody knows how it ended";
+  EXPECT_EQ(mails[2].state, "dead");
+  EXPECT_EQ(mails[3].state, "sent");
+  const auto due = store.read([](Database& db) { return due_mail(db, unix_micros(), 1); });
+  ASSERT_TRUE(due);
+  EXPECT_EQ(due->key, "epoch-1") << "the earlier one of the run";
+  EXPECT_EQ(due->message, "Subject: epoch 1\r\n\r\n");
+  const std::int64_t next = store.write([](Database& db) {
+    db.run("DELETE FROM outbox");
+    OutboxRow mail;
+    mail.key = "new";
+    mail.recipient = "a@b.example";
+    put_mail(db, mail);
+    return db.last_id();
+  });
+  EXPECT_EQ(next, 13);
 }
 
 TEST(Store, MigratesStepByStepAndEachStepWhole) {

@@ -123,6 +123,8 @@ TEST(EventDecoder, RefusesWhatCannotBe) {
       event([](auto& m) { m.mutable_checkpoint_pruned()->set_file("../etc/passwd"); }),
       event([](auto& m) { m.mutable_checkpoint_pruned()->set_file(".hidden"); }),
       event([](auto& m) { m.mutable_checkpoint_pruned(); }),
+      event([](auto& m) { m.mutable_checkpoint_loading()->set_file("../x"); }),
+      event([](auto& m) { m.mutable_checkpoint_loading(); }),
       event([](auto& m) { m.mutable_run_ended(); }),
       event([](auto& m) { m.mutable_run_ended()->set_reason(static_cast<v1::EndReason>(6)); }),
       event([](auto& m) { m.mutable_epoch_done()->set_epoch(1); }),

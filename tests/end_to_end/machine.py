@@ -106,6 +106,7 @@ class Machine:
         self.socket = self.folder / "socket"
         self.log = self.folder / "traind.log"
         self.config = self.folder / "traind.toml"
+        self.environment = {}  # what traind and its workers see beside our own
         self.config.write_text(
             f'state_folder = "{self.state}"\n[listen]\nsocket = "{self.socket}"\n'
             f"[mail]\n{mail}\n[worker]\nprogram = \"{program}\"\n"
@@ -120,15 +121,20 @@ class Machine:
 
     # The daemon.
 
-    def boot(self):
-        """Starts traind and waits until it answers."""
+    def launch(self):
+        """Starts traind; does not wait until it answers, which under a fault it may never do."""
         def bound_to_us():
             ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
         with open(self.log, "ab") as log:
             self.daemon = subprocess.Popen([TRAIND, "--config", self.config], stderr=log,
                                            stdout=log, stdin=subprocess.DEVNULL,
+                                           env={**os.environ, **self.environment},
                                            preexec_fn=bound_to_us)
+
+    def boot(self):
+        """Starts traind and waits until it answers."""
+        self.launch()
         until("traind answers", self.answers_or_died)
         return self
 

@@ -214,7 +214,8 @@ TEST(RunFile, WritesEveryNewChoiceSoThatItIsReadAgain) {
         "tied_embeddings = true\n[train]\nbatch_tokens = 4096\naccumulate = 4\nmax_steps = 1000\n"
         "max_hours = 1.5\noptimizer = \"sgd\"\nmomentum = 0.8\nweight_decay = 1e-4\n"
         "label_smoothing = 0.1\npatience = 3\n[schedule]\nkind = \"inverse_sqrt\"\n"
-        "warmup_steps = 400\nfloor = 1e-5\n[decode]\nbeam = 4\nlength_alpha = 0.0\n",
+        "warmup_steps = 400\nfloor = 1e-5\n[decode]\nbeam = 4\nlength_alpha = 0.0\n"
+        "[checkpoint]\non_error = \"pause\"\n",
         "[data]\nformat = \"dictionary\"\ntrain = \"a\"\nsource_tokens = \"subwords\"\n"
         "source_subwords = \"a.model\"\n[train]\noptimizer = \"adamw\"\nweight_decay = 0.01\n"
         "best = \"word_error_rate\"\n[schedule]\nkind = \"plateau\"\nfactor = 0.25\n"
@@ -231,6 +232,15 @@ TEST(RunFile, WritesEveryNewChoiceSoThatItIsReadAgain) {
       EXPECT_THAT(written, HasSubstr(line + "\n")) << text;
     }
   }
+}
+
+TEST(RunFile, SaysWhatATrainingDoesThatCannotSave) {
+  EXPECT_EQ(parse(kLeast).checkpoint.on_error, SaveTrouble::kContinue);
+  const auto on_error = [](const std::string& word) {
+    return std::string(kLeast) + "[checkpoint]\non_error = \"" + word + "\"\n";
+  };
+  EXPECT_EQ(parse(on_error("pause")).checkpoint.on_error, SaveTrouble::kPause);
+  EXPECT_THAT(refusal(on_error("stop")), HasSubstr("it can be \"continue\", \"pause\""));
 }
 
 TEST(RunFile, ReadsEveryNewValue) {
@@ -274,6 +284,7 @@ TEST(RunFile, IdentityLeavesOutWhatDecidesNothing) {
   other.train.precision = "fp16";
   other.train.deterministic = true;
   other.checkpoint.keep = 9;
+  other.checkpoint.on_error = SaveTrouble::kPause;
   EXPECT_EQ(identity_of(one), identity_of(other));
   for (const auto& change : std::vector<std::function<void(RunFile&)>>{
            [](RunFile& run) { run.train.learning_rate = 0.5; },

@@ -247,47 +247,6 @@ TEST_F(TrainerTest, PassesOverADamagedCheckpointAndSaysSo) {
   expect_same(recorder, whole);
 }
 
-// Every creation of a checkpoint file fails, as on a full disk.
-class FullDisk final : public FileOps {
- public:
-  int create(const std::string& path) override {
-    throw Error(ErrorKind::kNoSpace, path + ": no space left on device");
-  }
-  void write(int, std::span<const std::byte>, const std::string&) override {}
-  void sync(int, const std::string&) override {}
-  void close(int) noexcept override {}
-  void rename(const std::string&, const std::string&) override {}
-  void remove(const std::string&) override {}
-  void sync_directory(const std::string&) override {}
-};
-
-TEST_F(TrainerTest, GoesOnTrainingWhenACheckpointCannotBeSaved) {
-  FullDisk disk;
-  TrainerControl control;
-  Recorder recorder(control);
-  TrainerOptions options;
-  options.folder = folder("run");
-  options.files = &disk;
-  Trainer(run_, options, recorder, control).run();
-  EXPECT_EQ(recorder.ends.back().reason, EndReason::kAllEpochs);
-  EXPECT_EQ(recorder.checkpoints, 0);
-  EXPECT_THAT(recorder.notices.at(0), HasSubstr("no space left"));
-}
-
-TEST_F(TrainerTest, FailsAStopThatCannotSave) {
-  FullDisk disk;
-  TrainerControl control;
-  Recorder recorder(control);
-  recorder.then = [&](const Event& event) {
-    if (std::holds_alternative<MetricRow>(event)) control.request_stop();
-  };
-  TrainerOptions options;
-  options.folder = folder("run");
-  options.files = &disk;
-  failure_of([&] { Trainer(run_, options, recorder, control).run(); }, ErrorKind::kNoSpace);
-  EXPECT_THAT(recorder.ends, IsEmpty());
-}
-
 TEST_F(TrainerTest, SavesWhenAsked) {
   run_.checkpoint.every_batches = 0;
   TrainerControl control;

@@ -34,7 +34,7 @@ TEST(EventCodec, TellsAllOfRunStarted) {
 
 TEST(EventCodec, TellsAllOfProgress) {
   const auto message =
-      to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9, {1, 2, 3, 4, 5}});
+      to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9, {1, 2, 3, 4, 5}, "t"});
   EXPECT_EQ(unset_fields(message.progress()), kNone);
   EXPECT_EQ(message.progress().phase(), v1::PHASE_SAVING);
   EXPECT_EQ(message.progress().seconds_left(), 9);
@@ -94,6 +94,7 @@ TEST(EventCodec, TellsAllOfTheCheckpointEvents) {
       to_proto(CheckpointSaved{"f", 1, 2, CheckpointReason::kStop, 3, "d", true, 4, 5});
   EXPECT_EQ(unset_fields(saved.checkpoint_saved()), kNone);
   EXPECT_EQ(unset_fields(to_proto(CheckpointPruned{"f"}).checkpoint_pruned()), kNone);
+  EXPECT_EQ(unset_fields(to_proto(CheckpointLoading{"f"}).checkpoint_loading()), kNone);
 }
 
 TEST(EventCodec, TellsAllOfTheEnd) {
