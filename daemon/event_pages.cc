@@ -25,15 +25,16 @@ bool finished(Database& db, std::int64_t run) {
 }  // namespace
 
 std::shared_ptr<const EventPage> EventPages::after(std::int64_t run, std::int64_t sequence) {
-  const std::uint64_t changes = store_.changes();
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
     return kept.run == run && kept.sequence == sequence;
   });
   // What has begun to be there stays as it is; only what was not there may have come.
-  if (found != kept_.end() && (found->changes == changes || !found->page->events.empty())) {
+  if (found != kept_.end() &&
+      (store_.unchanged_since(found->changes) || !found->page->events.empty())) {
     return found->page;
   }
   if (found != kept_.end()) kept_.erase(found);
+  const std::uint64_t changes = store_.changes();
   kept_.push_front({run, sequence, changes, read(run, sequence)});
   if (kept_.size() > kMostKept) kept_.pop_back();
   return kept_.front().page;

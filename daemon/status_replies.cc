@@ -93,7 +93,7 @@ StatusReplies::Stored StatusReplies::stored(const std::string& name) const {
   {
     const std::lock_guard lock(mutex_);
     const auto found = kept_.find(name);
-    if (found != kept_.end() && found->second.changes == from_.store.changes()) {
+    if (found != kept_.end() && from_.store.unchanged_since(found->second.changes)) {
       return found->second;
     }
   }

@@ -32,18 +32,22 @@ class Store {
     Transaction transaction(writer_, DatabaseAccess::kWrite);
     if constexpr (std::is_void_v<decltype(work(writer_))>) {
       work(writer_);
+      const Changing changing(changes_);
       transaction.commit();
-      ++changes_;
     } else {
       auto result = work(writer_);
+      const Changing changing(changes_);
       transaction.commit();
-      ++changes_;
       return result;
     }
   }
 
-  // Grows with every write(), before it returns. Nobody else writes to the file.
+  // To keep what was read: ask for the number first, then read; it is what the database holds as
+  // long as unchanged_since(number). Nobody else writes to the file.
   std::uint64_t changes() const noexcept { return changes_.load(); }
+  bool unchanged_since(std::uint64_t number) const noexcept {
+    return number % 2 == 0 && number == changes_.load();
+  }
 
   // Runs `work(Database&)` on one unchanging state of the database.
   template <typename Work>
@@ -54,6 +58,16 @@ class Store {
   }
 
  private:
+  // The number is odd from before the first reader can see a commit until after the last one could
+  // miss it.
+  struct Changing {
+    explicit Changing(std::atomic<std::uint64_t>& changes) : number(changes) { ++number; }
+    ~Changing() { ++number; }
+    Changing(const Changing&) = delete;
+    Changing& operator=(const Changing&) = delete;
+    std::atomic<std::uint64_t>& number;
+  };
+
   // A reading connection, lent for the time of one read().
   struct Reader {
     explicit Reader(const Store& from) : store(from), db(from.take_reader()) {}

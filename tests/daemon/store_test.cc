@@ -211,6 +211,35 @@ TEST(Store, MigratesStepByStepAndEachStepWhole) {
   EXPECT_FALSE(db.query("SELECT 1 FROM sqlite_schema WHERE name = 'extra'").next());
 }
 
+// A watcher that was told of an event and then asks for the status must not get an older one.
+TEST(Store, WhatWasReadIsOutOfDateBeforeAnybodyCanSeeWhy) {
+  const Scratch scratch;
+  Store store(scratch / "traind.db");
+  store.write([](Database& db) { db.run("CREATE TABLE counter AS SELECT 0 AS value"); });
+  const auto value = [&] {
+    return store.read([](Database& db) {
+      Query row = db.query("SELECT value FROM counter");
+      row.next();
+      return row.integer(0);
+    });
+  };
+  std::thread writer([&] {
+    for (int i = 0; i < 1000; ++i) {
+      store.write([](Database& db) { db.run("UPDATE counter SET value = value + 1"); });
+    }
+  });
+  for (std::int64_t seen = 0; seen < 1000;) {
+    const std::uint64_t before = store.changes();
+    const std::int64_t first = value();
+    seen = value();
+    if (seen != first) {
+      EXPECT_FALSE(store.unchanged_since(before)) << "at " << seen;
+    }
+  }
+  writer.join();
+  EXPECT_TRUE(store.unchanged_since(store.changes()));
+}
+
 TEST(Store, ReaderSeesOneStateWhileTheWriterGoesOn) {
   const Scratch scratch;
   Store store(scratch / "traind.db");
