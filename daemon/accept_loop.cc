@@ -18,8 +18,8 @@
 namespace traind {
 namespace {
 
-// Taking a caller in and serving its first request costs some 0.2 ms, so that a door takes no more
-// of the machine than a share of a core: 800 callers a second.
+// 800 callers a second at a door. If taking one in and serving its first request costs 0.2 ms,
+// which is reckoned and not measured, that is a sixth of a core.
 constexpr int kAtOnce = 16;
 constexpr int kTurnedAwayAtOnce = 128;  // that is done quickly
 constexpr std::chrono::milliseconds kMoment{20};

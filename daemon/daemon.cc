@@ -19,8 +19,8 @@ namespace traind {
 namespace {
 
 constexpr std::size_t kMostStreams = 1536;
-// On one core. A message to a stream takes some 30 microseconds, so that news for all of them, each
-// round one, take a hundredth of the machine at most.
+// On one core. If a message to a stream takes 30 microseconds, which is reckoned and not measured,
+// news for all of them, one in each round, take a hundredth of the machine.
 constexpr std::chrono::microseconds kPauseForEachStream{4000};
 constexpr std::size_t kMostWaitingJobs = 16;
 constexpr int kTranslators = 2;
