@@ -30,7 +30,9 @@ bool MemoryWatch::short_of_memory(Clock::time_point now) {
   // Quickly known, and never less than what is in use.
   if (resident_bytes() <= most_) return false;
   const struct mallinfo2 heap = mallinfo2();
-  if (heap.uordblks + heap.hblkhd > most_) return true;
+  const std::size_t in_use = heap.uordblks + heap.hblkhd;
+  // Another allocator than libc's (a sanitizer's, say) tells libc nothing.
+  if (in_use == 0 || in_use > most_) return true;
   if (now - trimmed_ < kBetweenTrims) return false;
   trimmed_ = now;
   malloc_trim(0);

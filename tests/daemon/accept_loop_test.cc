@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -140,12 +139,12 @@ TEST(AcceptLoop, HangsUpOnTheLastDoorFirstWhenMemoryIsShort) {
   House first(scratch, "first", kFirst, 2);
   House last(scratch, "last", kFirst + 2, 2);
   const std::size_t more = std::size_t{64} << 20;
-  const AcceptLoop loop({first.door(), last.door()}, mallinfo2().uordblks + more);
+  const AcceptLoop loop({first.door(), last.door()}, more);
   const Descriptor spared = caller_at(first.path);
   const Descriptor caller = caller_at(last.path);
   ASSERT_TRUE(eventually(
       [&] { return first.numbers_of_guests().size() + last.numbers_of_guests().size() == 2; }));
-  const std::vector<char> hoard(2 * more, 'x');
+  const std::vector<char> hoard(4 * more, 'x');
   EXPECT_TRUE(is_turned_away(caller));
   {
     const std::lock_guard lock(last.mutex);
