@@ -168,7 +168,7 @@ class EveryCallTest(DiskTest):
         self.assertEqual(self.fault_worker(machine, "count", 0, "nothing", "continue"), [])
         calls = calls_in(machine.folder / "count.log.trace")
         jobs = [(number, fault, on_error)
-                for fault, count in zip(FAULTS, (8, 10, 3, 4)) for on_error in ("continue", "pause")
+                for fault, count in zip(FAULTS, (4, 5, 2, 2)) for on_error in ("continue", "pause")
                 for number in sample_of(calls, fault, count)]
         random.Random(1).shuffle(jobs)
         hit = collections.Counter()
@@ -193,7 +193,7 @@ class EveryCallTest(DiskTest):
         machine.until_state("completed")
         machine.stop_daemon()
         calls = calls_in(trace)
-        jobs = [(number, fault) for fault, count in zip(FAULTS, (10, 12, 4, 4))
+        jobs = [(number, fault) for fault, count in zip(FAULTS, (5, 6, 2, 2))
                 for number in sample_of(calls, fault, count)]
         hit = collections.Counter()
 

@@ -15,7 +15,7 @@ from fault_case import (SOAK, TINY, Acknowledged, kill_all, mails_of, plan_fault
                         restart_quickly)
 from machine import Machine, MachineTest, children_of, until
 
-KILLS = 250 if SOAK else 10  # of each of four kinds
+KILLS = 250 if SOAK else 6  # of each of four kinds
 EPOCHS = 40 if SOAK else 12
 # A call of its own for each tensor: killed within them one is as good as the other.
 DURABLE_STEPS = "calls create sync syncdir rename remove truncate mkdir"
