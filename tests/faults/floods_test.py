@@ -21,12 +21,11 @@ from unittest import mock
 
 import http2
 import machine as machines
+from fault_case import SOAK, record_soak
 from machine import MachineTest, until
 
 MANY_WATCHERS = os.environ["MANY_WATCHERS"]
 GRPCS_OWN_LISTENER = os.environ["GRPCS_OWN_LISTENER"]
-SOAK = os.environ.get("TRAIND_SOAK") == "1"
-RESULTS = os.environ.get("TRAIND_SOAK_RESULTS")
 
 MB = 1_000_000
 MOST_MEMORY = 200 * MB
@@ -42,9 +41,7 @@ measured = {"soak": SOAK}
 
 
 def tearDownModule():
-    if RESULTS and SOAK:
-        path = pathlib.Path(RESULTS) / "faults_floods.json"
-        path.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    record_soak("floods", measured)
 
 
 def free_port():
