@@ -7,11 +7,22 @@
 #include <array>
 #include <cstdlib>
 
+// There where a sanitizer, whose allocator tells libc nothing, is linked in.
+extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();
+
 namespace traind {
 namespace {
 
 // It takes milliseconds of a heap that is in pieces.
 constexpr std::chrono::seconds kBetweenTrims{5};
+
+// Of the heap; 0 = its allocator does not say.
+std::size_t bytes_in_use() {
+  if (__sanitizer_get_current_allocated_bytes != nullptr)
+    return __sanitizer_get_current_allocated_bytes();
+  const struct mallinfo2 heap = mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
 
 }  // namespace
 
@@ -29,9 +40,7 @@ std::size_t MemoryWatch::resident_bytes() const {
 bool MemoryWatch::short_of_memory(Clock::time_point now) {
   // Quickly known, and never less than what is in use.
   if (resident_bytes() <= most_) return false;
-  const struct mallinfo2 heap = mallinfo2();
-  const std::size_t in_use = heap.uordblks + heap.hblkhd;
-  // Another allocator than libc's (a sanitizer's, say) tells libc nothing.
+  const std::size_t in_use = bytes_in_use();
   if (in_use == 0 || in_use > most_) return true;
   if (now - trimmed_ < kBetweenTrims) return false;
   trimmed_ = now;
