@@ -14,10 +14,15 @@ if(TRAIND_SANITIZE)
   # The three checks of each pointer that is followed double the time to compile. The address
   # sanitizer finds what two of them find, and the processors we run on bear the third.
   target_compile_options(traind_settings INTERFACE -fsanitize=${TRAIND_SANITIZE}
-                         -fno-sanitize=null,object-size,alignment
+                         -fno-sanitize=null,object-size,alignment,vptr
                          -fno-omit-frame-pointer -fno-sanitize-recover=all
                          $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(traind_settings INTERFACE -fsanitize=${TRAIND_SANITIZE})
+  target_compile_definitions(traind_settings INTERFACE TRAIND_SANITIZED)
+endif()
+if(TRAIND_FUZZ)
+  # Counts which branches an input takes; libFuzzer itself is linked to the programs of tests/fuzz.
+  target_compile_options(traind_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # traind_room(NAME SOURCES ... LINKS ... [PRIVATE_LINKS ...]): one room as a static library.

@@ -8,12 +8,6 @@
 #include "notifier/figures.h"
 #include "notifier/loss_series.h"
 
-#ifdef __SANITIZE_ADDRESS__
-// fontconfig keeps 651 bytes a process (not a picture) where the leak checker cannot see them.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
-#endif
-
 namespace traind {
 namespace {
 

@@ -16,7 +16,7 @@ namespace {
 using testing::HasSubstr;
 
 // Sanitized programs look closer and are slower: there a sample of the same damages.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TRAIND_SANITIZED
 constexpr int kThinning = 20;
 #else
 constexpr int kThinning = 1;

@@ -105,7 +105,9 @@ struct Array {
 #endif
   }
 
+  // Of an array that is not there (memory is measured before there is any), none is there either.
   TRAIND_HOST_DEVICE Array part(std::size_t offset) const {
+    if (data == nullptr) return {nullptr, type, 0};
     const std::size_t bytes = offset * (type == Type::kFloat ? 4 : 2);
     return {static_cast<char*>(data) + bytes, type, 0};
   }

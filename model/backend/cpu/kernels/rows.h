@@ -75,7 +75,7 @@ constexpr int kBlocks = 16;
 constexpr int kDraws = 4 * kBlocks;
 using Words = std::uint32_t __attribute__((vector_size(kLanes * 4)));
 using LongWords = std::uint64_t __attribute__((vector_size(kLanes * 8)));
-using WordsInMemory = std::uint32_t __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef std::uint32_t WordsInMemory __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 inline Words high_product(Words a, std::uint32_t b) {
   return __builtin_convertvector((__builtin_convertvector(a, LongWords) * b) >> 32, Words);
 }

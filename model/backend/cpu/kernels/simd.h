@@ -30,7 +30,8 @@ constexpr int kPanel = kTileVectors * kLanes;
 
 using Vec = float __attribute__((vector_size(kLanes * 4)));
 using IntVec = std::int32_t __attribute__((vector_size(kLanes * 4)));
-using VecInMemory = float __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+// A typedef: Clang does not lower the alignment of an alias.
+typedef float VecInMemory __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 
 inline Vec load(const float* p) { return *reinterpret_cast<const VecInMemory*>(p); }
 inline void store(float* p, Vec v) { *reinterpret_cast<VecInMemory*>(p) = v; }
