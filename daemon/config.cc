@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "model/base/files.h"
+#include "model/base/plain_text.h"
 #include "model/base/quoting.h"
 #include "model/base/toml_reader.h"
 #include "notifier/password_file.h"
@@ -25,8 +26,11 @@ constexpr std::size_t kLongestSocketPath = 107;
 constexpr std::uint64_t kLargestFile = 1 << 20;
 constexpr double kDay = 86400;
 
+// Without a slash at its end.
 std::string absolute(const std::string& path, const std::string& folder) {
-  return (fs::path(folder) / path).lexically_normal().string();
+  std::string whole = (fs::path(folder) / path).lexically_normal().string();
+  if (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
+  return whole;
 }
 
 std::string find_worker(const Surroundings& surroundings) {
@@ -39,7 +43,7 @@ std::string find_worker(const Surroundings& surroundings) {
   }
   for (const std::string& folder : folders) {
     std::string program = absolute("traind-worker", folder);
-    if (access(program.c_str(), X_OK) == 0) return program;
+    if (surroundings.may(program, X_OK)) return program;
   }
   return {};
 }
@@ -47,17 +51,17 @@ std::string find_worker(const Surroundings& surroundings) {
 DaemonConfig defaults(const std::string& state_folder, const Surroundings& surroundings) {
   DaemonConfig config;
   config.state_folder = state_folder;
-  config.listen.socket =
-      (surroundings.runtime_directory.empty() ? state_folder : surroundings.runtime_directory) +
-      "/traind.sock";
-  config.mail.folder = state_folder + "/mail";
+  config.listen.socket = absolute("traind.sock", surroundings.runtime_directory.empty()
+                                                     ? state_folder
+                                                     : surroundings.runtime_directory);
+  config.mail.folder = absolute("mail", state_folder);
   const std::string from = "traind@" + surroundings.host;
   config.mail.identity = {is_valid_address(from) ? from : "traind@localhost",
                           "traind on " + surroundings.host,
                           is_valid_address(from) ? surroundings.host : "localhost"};
   if (!surroundings.credentials_directory.empty()) {
     const std::string file = surroundings.credentials_directory + "/traind.smtp-password";
-    if (access(file.c_str(), R_OK) == 0) config.mail.smtp.password_file = file;
+    if (surroundings.may(file, R_OK)) config.mail.smtp.password_file = file;
   }
   config.worker.program = find_worker(surroundings);
   return config;
@@ -122,7 +126,8 @@ void read_smtp(TomlReader& toml, SmtpSettings& smtp, const std::string& folder) 
   smtp.timeout_seconds = static_cast<int>(toml.integer("mail", "timeout_seconds", 60, 1, 3600));
 }
 
-void check_smtp(const TomlReader& toml, const MailSettings& mail) {
+void check_smtp(const TomlReader& toml, const MailSettings& mail,
+                const Surroundings& surroundings) {
   if (mail.smtp.host.empty()) {
     throw toml.error_at("mail", "transport", "transport \"smtp\" needs a host");
   }
@@ -138,7 +143,7 @@ void check_smtp(const TomlReader& toml, const MailSettings& mail) {
   }
   try {
     // Read anew at each send; here so that a file that cannot serve is said at once.
-    if (!mail.smtp.password_file.empty()) read_password(mail.smtp.password_file);
+    if (!mail.smtp.password_file.empty()) surroundings.check_password(mail.smtp.password_file);
   } catch (const Error& error) {
     throw toml.error_at("mail", "password_file", error.what());
   }
@@ -160,7 +165,8 @@ void read_retries(TomlReader& toml, MailSettings& mail) {
   }
 }
 
-void read_mail(TomlReader& toml, MailSettings& mail, const std::string& folder) {
+void read_mail(TomlReader& toml, MailSettings& mail, const std::string& folder,
+               const Surroundings& surroundings) {
   const std::string route = toml.choice("mail", "transport", "folder", {"none", "folder", "smtp"});
   mail.route = route == "none"     ? MailRoute::kNone
                : route == "folder" ? MailRoute::kFolder
@@ -198,16 +204,17 @@ void read_mail(TomlReader& toml, MailSettings& mail, const std::string& folder) 
   read_smtp(toml, mail.smtp, folder);
   if (mail.route != MailRoute::kSmtp) return;
   // systemd's credential is there for whoever logs in; without a user nobody does.
-  if (mail.smtp.user.empty() && !toml.has("mail", "password_file")) {
+  if (mail.smtp.user.empty() && toml.text("mail", "password_file", "").empty()) {
     mail.smtp.password_file.clear();
   }
-  check_smtp(toml, mail);
+  check_smtp(toml, mail, surroundings);
 }
 
-void read_worker(TomlReader& toml, WorkerSettings& worker, const std::string& folder) {
+void read_worker(TomlReader& toml, WorkerSettings& worker, const std::string& folder,
+                 const Surroundings& surroundings) {
   if (toml.has("worker", "program")) {
     worker.program = absolute(toml.text("worker", "program", ""), folder);
-    if (access(worker.program.c_str(), X_OK) != 0) {
+    if (!surroundings.may(worker.program, X_OK)) {
       throw toml.error_at("worker", "program",
                           worker.program +
                               " is not a program that can be "
@@ -233,6 +240,10 @@ std::string first_of(const std::string& folders) { return folders.substr(0, fold
 
 }  // namespace
 
+bool may_access(const std::string& path, int mode) { return access(path.c_str(), mode) == 0; }
+
+void check_password_file(const std::string& path) { read_password(path); }
+
 Surroundings read_surroundings() {
   Surroundings found;
   found.state_directory = first_of(environment("STATE_DIRECTORY"));
@@ -251,6 +262,11 @@ Surroundings read_surroundings() {
 DaemonConfig load_config(const std::string& path, const std::string& state_folder,
                          const Surroundings& surroundings) {
   const std::string text = path.empty() ? std::string() : read_whole(path, kLargestFile);
+  return parse_config(text, path, state_folder, surroundings);
+}
+
+DaemonConfig parse_config(const std::string& text, const std::string& path,
+                          const std::string& state_folder, const Surroundings& surroundings) {
   TomlReader toml(text, path.empty() ? "(defaults)" : path);
   const std::string folder =
       fs::path(absolute(path, surroundings.working_folder)).parent_path().string();
@@ -260,11 +276,16 @@ DaemonConfig load_config(const std::string& path, const std::string& state_folde
                           : surroundings.state_directory;
   if (toml.has("", "state_folder")) state = absolute(toml.text("", "state_folder", ""), folder);
   if (!state_folder.empty()) state = absolute(state_folder, surroundings.working_folder);
+  // SQLite opens no other, and trainctl is told the path.
+  if (!is_utf8(state)) {
+    throw toml.error_at("", "state_folder",
+                        "the path " + state + " is not UTF-8: choose another state folder");
+  }
 
   DaemonConfig config = defaults(state, surroundings);
   read_listen(toml, config.listen, folder);
-  read_mail(toml, config.mail, folder);
-  read_worker(toml, config.worker, folder);
+  read_mail(toml, config.mail, folder, surroundings);
+  read_worker(toml, config.worker, folder, surroundings);
   config.log_level =
       toml.choice("log", "level", config.log_level, {"trace", "debug", "info", "warning", "error"});
   toml.refuse_unknown();
@@ -279,6 +300,7 @@ DaemonConfig load_config(const std::string& path, const std::string& state_folde
 std::string to_toml(const DaemonConfig& config) {
   const auto seconds = [](std::chrono::milliseconds value) {
     std::ostringstream text;
+    text.precision(15);  // every millisecond of the longest time
     text << static_cast<double>(value.count()) / 1000;
     return text.str();
   };

@@ -57,7 +57,11 @@ struct DaemonConfig {
   std::string run_folder(const std::string& id) const { return state_folder + "/runs/" + id; }
 };
 
-// What the machine says about itself: environment, host, own place.
+// access(2) and read_password() (notifier/password_file.h).
+bool may_access(const std::string& path, int mode);
+void check_password_file(const std::string& path);
+
+// What the machine says about itself: environment, host, own place, files.
 struct Surroundings {
   std::string state_directory;        // $STATE_DIRECTORY
   std::string runtime_directory;      // $RUNTIME_DIRECTORY
@@ -66,6 +70,10 @@ struct Surroundings {
   std::string executable_folder;      // of this program
   std::string working_folder;
   std::string host;
+  // All that a configuration's text can ask about files. Told otherwise where no text may reach
+  // them.
+  bool (*may)(const std::string& path, int mode) = may_access;
+  void (*check_password)(const std::string& path) = check_password_file;
 };
 Surroundings read_surroundings();
 
@@ -73,6 +81,9 @@ Surroundings read_surroundings();
 // Throws Error(kConfig), and Error(kNotFound | kIo) for the file itself.
 DaemonConfig load_config(const std::string& path, const std::string& state_folder,
                          const Surroundings& surroundings);
+// The same of the text that stands in `path`. Throws Error(kConfig).
+DaemonConfig parse_config(const std::string& text, const std::string& path,
+                          const std::string& state_folder, const Surroundings& surroundings);
 
 // Every value as TOML, in a fixed order; names the password's file, never the password.
 std::string to_toml(const DaemonConfig& config);

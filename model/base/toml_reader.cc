@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 #include "model/base/edit_distance.h"
 #include "model/base/quoting.h"
@@ -18,11 +19,58 @@ std::string full_name(const std::string& table, const std::string& key) {
   return table.empty() ? key : table + "." + key;
 }
 
+// Parts of a name do not come so many. toml++ puts a table into a table for each part and takes
+// them apart by recursion, so that a key of a hundred thousand parts would exhaust the stack.
+constexpr int kMostParts = 32;
+
+// Behind the string that begins at `at`; counts the lines in it.
+std::size_t end_of_string(std::string_view text, std::size_t at, std::size_t& line) {
+  const char quote = text[at];
+  const std::string_view fence = text.substr(at, 3);
+  const bool long_one = fence.size() == 3 && fence[1] == quote && fence[2] == quote;
+  for (at += long_one ? 3 : 1; at < text.size(); ++at) {
+    if (text[at] == '\n') {
+      if (!long_one) return at;  // the parser will say that it does not end
+      ++line;
+    } else if (text[at] == '\\' && quote == '"') {
+      ++at;
+      if (at < text.size() && text[at] == '\n') ++line;
+    } else if (text[at] == quote && (!long_one || text.substr(at, 3) == fence)) {
+      return at + (long_one ? 3 : 1);
+    }
+  }
+  return text.size();
+}
+
+// The line of the first key with more than kMostParts parts; 0 = there is none.
+std::size_t line_of_deep_key(std::string_view text) {
+  std::size_t line = 1;
+  int dots = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {
+      at = end_of_string(text, at, line);
+      continue;
+    }
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (c == '.' && ++dots >= kMostParts) return line;
+    if (std::string_view("\n=,[]{}").find(c) != std::string_view::npos) dots = 0;
+    if (c == '\n') ++line;
+    ++at;
+  }
+  return 0;
+}
+
 // The nearest of `known`, as "; did you mean 'x'?"; empty when none is near.
 std::string suggestion(const std::string& word, const std::set<std::string>& known) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string& candidate : known) {
+    // A word from the file may be long, and the distance takes time for the product of both.
+    if (word.size() >= candidate.size() + best_distance) continue;
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;
@@ -78,6 +126,13 @@ struct TomlReader::Impl {
     throw Error(ErrorKind::kConfig, where(node) + full_name(table, key) + " must be " + expected);
   }
 
+  // The system would take a path, or a name, to end there.
+  void refuse_zero(const std::string& text, const toml::node* node, const std::string& table,
+                   const std::string& key) const {
+    if (text.find('\0') == std::string::npos) return;
+    throw Error(ErrorKind::kConfig, where(node) + full_name(table, key) + " has a zero byte in it");
+  }
+
   void refuse_unknown_in(const std::string& table, const toml::table& content) const {
     static const std::set<std::string> kNone;
     const auto known = asked.find(table);
@@ -110,6 +165,10 @@ struct TomlReader::Impl {
 TomlReader::TomlReader(const std::string& text, const std::string& path)
     : impl_(std::make_unique<Impl>()) {
   impl_->path = path;
+  if (const std::size_t line = line_of_deep_key(text); line > 0) {
+    throw Error(ErrorKind::kConfig, path + ":" + std::to_string(line) + ": a key of more than " +
+                                        std::to_string(kMostParts) + " parts");
+  }
   try {
     impl_->root = toml::parse(text, path);
   } catch (const toml::parse_error& error) {
@@ -126,6 +185,7 @@ std::string TomlReader::text(const std::string& table, const std::string& key,
   if (node == nullptr) return fallback;
   const auto value = node->value_exact<std::string>();
   if (!value) impl_->wrong_type(node, table, key, "text in quotes");
+  impl_->refuse_zero(*value, node, table, key);
   return *value;
 }
 
@@ -175,6 +235,7 @@ std::vector<std::string> TomlReader::texts(const std::string& table, const std::
   for (const toml::node& element : *array) {
     const auto value = element.value_exact<std::string>();
     if (!value) impl_->wrong_type(&element, table, key, "a list of texts");
+    impl_->refuse_zero(*value, &element, table, key);
     values.push_back(*value);
   }
   return values;

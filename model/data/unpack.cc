@@ -18,7 +18,7 @@ namespace traind {
 namespace {
 
 #if defined(TRAIND_ZLIB) || defined(TRAIND_ZSTD)
-constexpr std::size_t kPiece = std::size_t{1} << 18;
+constexpr std::size_t kPiece = std::size_t{1} << 16;
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why, const char* test) {
   throw Error(ErrorKind::kData,
@@ -77,13 +77,22 @@ void unpack_gzip(std::string_view, const std::string& path, const TakePiece&) {
 
 #ifdef TRAIND_ZSTD
 
+namespace {
+
+constexpr std::size_t kLargeArchive = std::size_t{1} << 20;
+constexpr int kUsualWindowLog = 27;  // the library's own limit: 128 MiB
+
+}  // namespace
+
 void unpack_zstd(std::string_view packed, const std::string& path, const TakePiece& take) {
   constexpr const char* kTest = "zstd -t";
   const std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> stream(ZSTD_createDStream(),
                                                                              ZSTD_freeDStream);
   if (!stream) throw Error(ErrorKind::kIo, path + ": cannot be unpacked: libzstd has no memory");
-  // Archives made with zstd --long=31 too; memory is taken as a frame asks for it.
-  ZSTD_DCtx_setParameter(stream.get(), ZSTD_d_windowLogMax, 31);
+  // Memory is taken as a frame asks for it. One made with zstd --long=31 may ask for 2 GiB, which
+  // is believed of a large archive only.
+  const bool large = packed.size() >= kLargeArchive;
+  ZSTD_DCtx_setParameter(stream.get(), ZSTD_d_windowLogMax, large ? 31 : kUsualWindowLog);
   std::vector<char> piece(kPiece);
   ZSTD_inBuffer in{packed.data(), packed.size(), 0};
   std::size_t hint = 1;  // 0 = a frame has ended and none has begun

@@ -1,8 +1,9 @@
 #include "model/train/record_text.h"
 
-#include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include "model/base/error.h"
 
@@ -71,12 +72,13 @@ std::string RecordReader::text() {
   return fields_[next_++];
 }
 
-std::int64_t RecordReader::integer() {
+std::int64_t RecordReader::integer(std::int64_t least, std::int64_t most) {
   const std::string field = text();
-  char* end = nullptr;
-  errno = 0;
-  const long long value = std::strtoll(field.c_str(), &end, 10);
-  if (field.empty() || *end != '\0' || errno != 0) unreadable("'" + field + "' is no number");
+  std::int64_t value = 0;
+  const char* const end = field.data() + field.size();
+  const auto [at, error] = std::from_chars(field.data(), end, value);
+  if (error != std::errc() || at != end) unreadable("'" + field + "' is no number");
+  if (value < least || value > most) unreadable("'" + field + "' cannot be");
   return value;
 }
 
@@ -84,11 +86,14 @@ double RecordReader::number() {
   const std::string field = text();
   char* end = nullptr;
   const double value = std::strtod(field.c_str(), &end);
-  if (field.empty() || *end != '\0') unreadable("'" + field + "' is no number");
+  // By its length, not by its zero: one may stand in the midst of a field.
+  if (field.empty() || end != field.c_str() + field.size()) {
+    unreadable("'" + field + "' is no number");
+  }
   return value;
 }
 
-bool RecordReader::boolean() { return integer() != 0; }
+bool RecordReader::boolean() { return integer(0, 1) != 0; }
 
 std::vector<std::string> lines_of_text(const std::string& text) {
   std::vector<std::string> lines;

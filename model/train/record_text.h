@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,15 @@ class RecordWriter {
   bool first_ = true;
 };
 
-// Reads fields in order. Throws Error(kCorrupt) when one is missing or is no number.
+// Reads fields in order. Throws Error(kCorrupt) when one is missing, is no number or none of those
+// that were asked for.
 class RecordReader {
  public:
   explicit RecordReader(const std::string& line);
   std::string text();
-  std::int64_t integer();
+  // From `least` to `most`.
+  std::int64_t integer(std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+                       std::int64_t most = std::numeric_limits<std::int64_t>::max());
   double number();
   bool boolean();
   bool at_end() const { return next_ == fields_.size(); }

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <sstream>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "model/base/error.h"
@@ -16,12 +17,12 @@ namespace {
 // Shortest decimal that reads back as the same number; always with a point or exponent.
 std::string number(double value) {
   for (int digits = 6; digits <= 17; ++digits) {
-    std::ostringstream out;
-    out.precision(digits);
-    out << value;
-    if (std::stod(out.str()) != value) continue;
-    const bool whole = out.str().find_first_of(".e") == std::string::npos;
-    return out.str() + (whole ? ".0" : "");
+    std::array<char, 32> buffer{};
+    std::snprintf(buffer.data(), buffer.size(), "%.*g", digits, value);
+    // Not std::stod(), which takes a number below 1e-307 for an error.
+    if (std::strtod(buffer.data(), nullptr) != value) continue;
+    const std::string text = buffer.data();
+    return text + (text.find_first_of(".e") == std::string::npos ? ".0" : "");
   }
   throw Error(ErrorKind::kInternal, "a number of the run file cannot be written");
 }

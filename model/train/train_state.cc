@@ -1,6 +1,7 @@
 #include "model/train/train_state.h"
 
 #include <array>
+#include <limits>
 
 #include "model/base/error.h"
 #include "model/train/record_text.h"
@@ -23,6 +24,17 @@ constexpr const char* kTarget = "traind.target_vocabulary";
 constexpr const char* kConfig = "traind.config";
 constexpr const char* kStartedFrom = "traind.started_from";
 
+// The run file's limit on epochs, and the one that is never trained.
+constexpr int kMostEpochs = 1'000'001;
+
+// What counts something.
+std::int64_t count_from(RecordReader& in) {
+  return in.integer(0, std::numeric_limits<std::int64_t>::max());
+}
+int small_count_from(RecordReader& in, int least = 0, int most = std::numeric_limits<int>::max()) {
+  return static_cast<int>(in.integer(least, most));
+}
+
 const std::string& value_of(const Metadata& metadata, const char* key) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) {
@@ -44,6 +56,11 @@ void expect_end(const RecordReader& in, const char* key) {
   throw Error(ErrorKind::kCorrupt, std::string("the checkpoint's ") + key + " says too much");
 }
 
+// -1 = there is none yet.
+std::int64_t best_step_from(RecordReader& in) {
+  return in.integer(-1, std::numeric_limits<std::int64_t>::max());
+}
+
 std::string progress_line(const TrainState& state) {
   RecordWriter out;
   out.add(state.step).add(state.batches).add(std::int64_t{state.epoch}).add(state.batch);
@@ -57,23 +74,23 @@ std::string progress_line(const TrainState& state) {
 
 void read_progress(const Metadata& metadata, TrainState& state) {
   RecordReader in(line_of(metadata, kProgress));
-  state.step = in.integer();
-  state.batches = in.integer();
-  state.epoch = static_cast<int>(in.integer());
-  state.batch = in.integer();
-  state.batch_size.examples = static_cast<int>(in.integer());
-  state.batch_size.tokens = static_cast<int>(in.integer());
-  state.inputs = in.integer();
+  state.step = count_from(in);
+  state.batches = count_from(in);
+  state.epoch = small_count_from(in, 1, kMostEpochs);
+  state.batch = count_from(in);
+  state.batch_size.examples = small_count_from(in);
+  state.batch_size.tokens = small_count_from(in);
+  state.inputs = count_from(in);
   state.epoch_loss = in.number();
-  state.epoch_tokens = in.integer();
+  state.epoch_tokens = count_from(in);
   state.epoch_seconds = in.number();
   state.trained_seconds = in.number();
   state.row.loss = in.number();
-  state.row.tokens = in.integer();
-  state.row.correct = in.integer();
+  state.row.tokens = count_from(in);
+  state.row.correct = count_from(in);
   state.row.gradient_norm = in.number();
-  state.row.steps = in.integer();
-  state.best_step = in.integer();
+  state.row.steps = count_from(in);
+  state.best_step = best_step_from(in);
   state.cut_short = in.boolean();
   expect_end(in, kProgress);
 }
@@ -92,11 +109,11 @@ std::string row_line(const MetricRow& row) {
 MetricRow row_from(const std::string& line) {
   RecordReader in(line);
   MetricRow row;
-  row.step = in.integer();
-  row.epoch = static_cast<int>(in.integer());
-  row.batch = in.integer();
-  row.batches_per_epoch = in.integer();
-  row.inputs = in.integer();
+  row.step = count_from(in);
+  row.epoch = small_count_from(in, 0, kMostEpochs);
+  row.batch = count_from(in);
+  row.batches_per_epoch = count_from(in);
+  row.inputs = count_from(in);
   row.loss = in.number();
   row.accuracy = in.number();
   row.valid_loss = in.number();
@@ -110,6 +127,7 @@ MetricRow row_from(const std::string& line) {
   row.gpu.memory_total_bytes = in.number();
   row.gpu.celsius = in.number();
   row.gpu.watts = in.number();
+  expect_end(in, kRows);
   return row;
 }
 
@@ -159,12 +177,12 @@ std::string epoch_line(const EpochDone& epoch) {
 EpochDone epoch_from(const std::string& line) {
   RecordReader in(line);
   EpochDone epoch;
-  epoch.epoch = static_cast<int>(in.integer());
-  epoch.epochs = static_cast<int>(in.integer());
-  epoch.step = in.integer();
+  epoch.epoch = small_count_from(in, 0, kMostEpochs);
+  epoch.epochs = small_count_from(in, 0, kMostEpochs);
+  epoch.step = count_from(in);
   for (double* number : numbers_of(epoch)) *number = in.number();
-  epoch.scores.examples = in.integer();
-  epoch.scores.corrupted = in.integer();
+  epoch.scores.examples = count_from(in);
+  epoch.scores.corrupted = count_from(in);
   epoch.scores.bleu_signature = in.text();
   epoch.best = in.boolean();
   const std::string measure = in.text();
@@ -186,38 +204,38 @@ bool is_first_form(const Metadata& metadata) {
 
 void read_first_progress(const Metadata& metadata, TrainState& state) {
   RecordReader in(line_of(metadata, kProgress));
-  state.step = in.integer();
+  state.step = count_from(in);
   state.batches = state.step;
-  state.epoch = static_cast<int>(in.integer());
-  state.batch = in.integer();
-  state.inputs = in.integer();
+  state.epoch = small_count_from(in, 1, kMostEpochs);
+  state.batch = count_from(in);
+  state.inputs = count_from(in);
   state.epoch_loss = in.number();
-  state.epoch_tokens = in.integer();
+  state.epoch_tokens = count_from(in);
   state.epoch_seconds = in.number();
   state.trained_seconds = in.number();
   state.row.loss = in.number();
-  state.row.tokens = in.integer();
-  state.row.correct = in.integer();
+  state.row.tokens = count_from(in);
+  state.row.correct = count_from(in);
   state.row.gradient_norm = in.number();
-  state.row.steps = in.integer();
+  state.row.steps = count_from(in);
   // Which of them was the best does not matter to such a run, only how good it was.
   state.results.assign(static_cast<std::size_t>(state.epoch) - 1, in.number());
-  state.best_step = in.integer();
+  state.best_step = best_step_from(in);
   expect_end(in, kProgress);
 }
 
 EpochDone first_epoch_from(const std::string& line) {
   RecordReader in(line);
   EpochDone epoch;
-  epoch.epoch = static_cast<int>(in.integer());
-  epoch.epochs = static_cast<int>(in.integer());
-  epoch.step = in.integer();
+  epoch.epoch = small_count_from(in, 0, kMostEpochs);
+  epoch.epochs = small_count_from(in, 0, kMostEpochs);
+  epoch.step = count_from(in);
   epoch.train_loss = in.number();
   epoch.valid_loss = in.number();
-  epoch.scores.examples = in.integer();
+  epoch.scores.examples = count_from(in);
   epoch.scores.exact = in.number();
   epoch.scores.character_accuracy = in.number();
-  epoch.scores.corrupted = in.integer();
+  epoch.scores.corrupted = count_from(in);
   epoch.scores.correction = in.number();
   epoch.scores.copy_exact = in.number();
   epoch.scores.copy_character_accuracy = in.number();
@@ -271,13 +289,17 @@ TrainState decode_state(const Metadata& metadata) {
     read_first_progress(metadata, state);
     const std::string size =
         setting_of(lines_of_text(value_of(metadata, kSettings)), "train.batch_size");
-    state.batch_size.examples = static_cast<int>(RecordReader(size).integer());
+    RecordReader in(size);
+    state.batch_size.examples = small_count_from(in);
   } else {
     read_progress(metadata, state);
     for (const std::string& line : lines_of_text(value_of(metadata, kResults))) {
       RecordReader in(line);
       while (!in.at_end()) state.results.push_back(in.number());
     }
+  }
+  if (state.batch > 0 && state.batch_size.examples == 0 && state.batch_size.tokens == 0) {
+    throw Error(ErrorKind::kCorrupt, "the checkpoint is in the midst of an epoch of empty batches");
   }
   for (const std::string& row : lines_of_text(value_of(metadata, kRows))) {
     state.rows.push_back(row_from(row));

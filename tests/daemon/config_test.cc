@@ -128,5 +128,51 @@ TEST(Config, PrintedFileGivesTheSameConfiguration) {
   EXPECT_THAT(printed, HasSubstr("stall_timeout_seconds = 12.5\n"));
 }
 
+TEST(Config, PrintsTimesToTheMillisecond) {
+  const Scratch scratch;
+  write_file(scratch / "traind.toml", "[worker]\nstall_timeout_seconds = 1234.567\n");
+  const std::string printed = to_toml(load_config(scratch / "traind.toml", "", here(scratch)));
+  EXPECT_THAT(printed, HasSubstr("stall_timeout_seconds = 1234.567\n"));
+}
+
+TEST(Config, AFolderMayEndInASlash) {
+  const Scratch scratch;
+  write_file(scratch / "traind.toml", "state_folder = \"state/\"\n");
+  const DaemonConfig config = load_config(scratch / "traind.toml", "", here(scratch));
+  EXPECT_EQ(config.state_folder, scratch / "state");
+  EXPECT_EQ(config.listen.socket, scratch / "state/traind.sock");
+}
+
+TEST(Config, PrintedFileNamesNoPasswordToAServerThatWantsNone) {
+  const Scratch scratch;
+  Surroundings surroundings = here(scratch);
+  write_file(scratch / "credentials/traind.smtp-password", "secret");
+  surroundings.credentials_directory = scratch / "credentials";
+  write_file(scratch / "traind.toml",
+             "[mail]\ntransport = \"smtp\"\nto = [\"a@b.example\"]\nhost = \"m.example\"\n");
+  const std::string printed = to_toml(load_config(scratch / "traind.toml", "", surroundings));
+  EXPECT_EQ(to_toml(parse_config(printed, scratch / "printed.toml", "", surroundings)), printed);
+}
+
+TEST(Config, AsksAboutFilesThroughItsSurroundingsAlone) {
+  Surroundings surroundings;
+  surroundings.executable_folder = "/nowhere";
+  surroundings.working_folder = "/nowhere";
+  surroundings.host = "gpu1";
+  surroundings.may = [](const std::string&, int) { return true; };
+  surroundings.check_password = [](const std::string& path) {
+    throw Error(ErrorKind::kIo, "asked about " + path);
+  };
+  const char* text =
+      "[mail]\ntransport = \"smtp\"\nto = [\"a@b.example\"]\nhost = \"m.example\"\n"
+      "user = \"u\"\npassword_file = \"/etc/hostname\"\n[worker]\nprogram = \"/absent\"\n";
+  try {
+    parse_config(text, "/etc/traind.toml", "", surroundings);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "/etc/traind.toml:6: asked about /etc/hostname");
+  }
+}
+
 }  // namespace
 }  // namespace traind

@@ -98,6 +98,14 @@ TEST_F(PackedCorpus, FindsFlippedBitsInArchives) {
   }
 }
 
+// A frame of RFC 8878 whose window is 2 GiB, in a file of nine bytes.
+TEST_F(PackedCorpus, TakesNoMemoryThatASmallArchiveHasNoUseFor) {
+  const std::string archive("\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00", 9);
+  const Error error = error_of(one_file(CorpusFormat::kTsv, write("w.zst", archive)));
+  EXPECT_EQ(error.kind(), ErrorKind::kData);
+  EXPECT_THAT(error.what(), HasSubstr("too much memory"));
+}
+
 TEST_F(PackedCorpus, CacheFolderThatIsMissingIsNamed) {
   write("p.tsv", numbered(10, "a\tb"));
   ASSERT_EQ(std::system(("gzip " + (folder_ / "p.tsv")).c_str()), 0);

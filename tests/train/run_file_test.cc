@@ -307,6 +307,17 @@ TEST(RunFile, IdentityLeavesOutWhatDecidesNothing) {
   }
 }
 
+TEST(RunFile, WritesTheSmallestNumbers) {
+  for (const char* decay : {"1e-310", "5e-324", "2.2250738585072014e-308"}) {
+    const std::string text =
+        std::string("[data]\ntrain = \"x\"\n[train]\noptimizer = \"sgd\"\nweight_decay = ") + decay;
+    const RunFile run = parse_run_file(text, "r.toml", "/");
+    const RunFile again = parse_run_file(to_toml(run), "again.toml", "/");
+    EXPECT_GT(again.train.weight_decay, 0);
+    EXPECT_EQ(again.train.weight_decay, run.train.weight_decay) << decay;
+  }
+}
+
 TEST(RunName, IsAFileNameAndNothingElse) {
   for (const char* good : {"a", "9", "spelling-3.b_C", "A.."}) EXPECT_TRUE(is_valid_run_name(good));
   for (const char* bad : {"", ".", "..", "-x", "_x", "a b", "a/b", "a\n", "\xc3\xa4"}) {

@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "model/base/error.h"
 #include "model/train/record_text.h"
@@ -126,7 +127,51 @@ TEST(TrainState, RefusesARecordThatSaysTooMuchOrAnUnknownMeasure) {
   EXPECT_THROW(decode_state(metadata), Error);
 }
 
+// The numbers of traind.progress, by their place, with what no run has been at.
+TEST(TrainState, RefusesAPlaceThatNoRunCanBeAt) {
+  Metadata metadata;
+  encode_state(some_state(), some_identity(), metadata);
+  constexpr int kEpoch = 2;
+  for (const auto& [place, value] :
+       {std::pair{0, "-1"}, std::pair{1, "-1"}, std::pair{kEpoch, "0"}, std::pair{kEpoch, "-3"},
+        std::pair{kEpoch, "4294967297"}, std::pair{3, "-17"}, std::pair{4, "-1"}, std::pair{5, "0"},
+        std::pair{16, "-2"}, std::pair{17, "2"}}) {
+    Metadata wrong = metadata;
+    std::string& progress = wrong["traind.progress"];
+    std::size_t begin = 0;
+    for (int i = 0; i < place; ++i) begin = progress.find('\t', begin) + 1;
+    progress.replace(begin, progress.find_first_of("\t\n", begin) - begin, value);
+    try {
+      decode_state(wrong);
+      ADD_FAILURE() << progress;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kCorrupt);
+    }
+  }
+}
+
+// Of the first form: as many results as epochs were made of the one that is written.
+TEST(TrainState, TakesNoMemoryForEpochsThatCannotBe) {
+  const auto first_form = [](const std::string& epoch) {
+    return Metadata{{"traind.progress", "9\t" + epoch +
+                                            "\t0\t0\t0x0p+0\t0\t0x0p+0\t0x0p+0\t0x0p+0\t0\t0"
+                                            "\t0x0p+0\t0\t0x1p+0\t9\n"},
+                    {"traind.settings", "train.batch_size = 8\n"},
+                    {"traind.unstored_rows", ""},
+                    {"traind.unstored_epochs", ""}};
+  };
+  EXPECT_EQ(decode_state(first_form("4")).results.size(), 3u);
+  for (const char* epoch : {"0", "-1", "2147483647", "4294967300"}) {
+    EXPECT_THROW(decode_state(first_form(epoch)), Error) << epoch;
+  }
+}
+
 TEST(RecordReader, RefusesWhatIsNoNumber) {
+  using namespace std::string_literals;
+  EXPECT_THROW(RecordReader("1\0"s).integer(), Error);
+  EXPECT_THROW(RecordReader("0x1p+0\0x"s).number(), Error);
+  EXPECT_THROW(RecordReader("5").integer(6, 9), Error);
+  EXPECT_THROW(RecordReader("5").boolean(), Error);
   EXPECT_THROW(RecordReader("1x").integer(), Error);
   EXPECT_THROW(RecordReader("").number(), Error);
   EXPECT_THROW(RecordReader("99999999999999999999").integer(), Error);

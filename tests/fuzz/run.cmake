@@ -1,0 +1,35 @@
+# One run of a fuzzer as a test: cmake -DPROGRAM= -DFOLDER= -DKEPT= -DDICTIONARY= -DARGUMENTS=
+# [-DEXPECT=] -P run.cmake. New inputs and findings go to FOLDER, which is emptied first. With
+# EXPECT the program must fail and say that; else it must try all inputs without a finding.
+file(REMOVE_RECURSE ${FOLDER})
+file(MAKE_DIRECTORY ${FOLDER}/inputs)
+set(folders inputs)
+if(EXISTS ${KEPT})
+  list(APPEND folders ${KEPT})
+endif()
+if(EXISTS ${DICTIONARY})
+  list(APPEND ARGUMENTS -dict=${DICTIONARY})
+endif()
+execute_process(
+  COMMAND ${PROGRAM} ${folders} ${ARGUMENTS} -seed=20261122 -timeout=1 -rss_limit_mb=512
+          -artifact_prefix=${FOLDER}/finding- -entropic=0 -print_final_stats=1
+  WORKING_DIRECTORY ${FOLDER} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+file(WRITE ${FOLDER}/log "${said}")
+string(LENGTH "${said}" length)
+math(EXPR tail "${length} - 6000")
+if(tail LESS 0)
+  set(tail 0)
+endif()
+string(SUBSTRING "${said}" ${tail} -1 last_words)
+if(EXPECT)
+  if(status EQUAL 0 OR NOT said MATCHES "${EXPECT}")
+    message(FATAL_ERROR "The planted bug was not found (${EXPECT}):\n${last_words}")
+  endif()
+  return()
+endif()
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "A finding (tests/fuzz/README.md says what to do):\n${last_words}")
+endif()
+string(REGEX MATCHALL "stat::[^\n]*" figures "${said}")
+string(REPLACE ";" "\n" figures "${figures}")
+message(STATUS "\n${figures}")
