@@ -73,7 +73,12 @@ Exit start(Session& session) {
   v1::StartRunRequest request;
   request.set_run_toml(file_text(options.run_file));
   request.set_run_path(options.run_file);
-  request.set_base_folder(std::filesystem::absolute(options.run_file).parent_path().string());
+  const std::string base = std::filesystem::absolute(options.run_file).parent_path().string();
+  if (first_invalid_utf8(base) != std::string::npos) {
+    throw Failure(Exit::kFailure, "the folder of the run file, " + base +
+                                      ", has a name that is not UTF-8; rename it");
+  }
+  request.set_base_folder(base);
   request.set_name(options.name);
   request.set_request_id(request_id());
   request.set_from(options.from);

@@ -254,6 +254,12 @@ void Parser::add_other_verbs() {
   translate->add_option("--max-tokens", options_.max_tokens, "Length at which an answer is cut")
       ->check(CLI::PositiveNumber);
 
+  with_run(
+      verb("verify", Verb::kVerify,
+           "Prove that a run can be resumed\n\nTrains what it trained between its two newest "
+           "checkpoints anew, apart from the run,\nand compares to the last bit: 0 the same, 1 "
+           "different.\n\nExamples:\n  trainctl verify\n  trainctl verify spelling --json"));
+
   CLI::App* mail = app_.add_subcommand("mail",
                                        "test, list or retry mails\n\nExamples:\n"
                                        "  trainctl mail test\n  trainctl mail retry 12");

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "client/figures.h"
+#include "client/render_verify.h"
 #include "client/terminal_text.h"
 
 namespace traind {
@@ -237,6 +238,31 @@ Json json_of(const v1::GetStatusResponse& status) {
           {"now", time_or_null(status.now_micros())},
           {"changes", json_list(status.changes())},
           {"troubles", status.troubles()}};
+}
+
+Json json_of(const v1::VerifyResult& result) {
+  const auto texts = [](const auto& list) {
+    Json json = Json::array();
+    for (const std::string& text : list) json.push_back(text);
+    return json;
+  };
+  return {{"verdict", name_of(result.verdict())},
+          {"from", result.from()},
+          {"from_step", result.from_step()},
+          {"to", result.to()},
+          {"to_step", result.to_step()},
+          {"steps", result.to_step() - result.from_step()},
+          {"seconds", number(result.seconds())},
+          {"digest", result.digest()},
+          {"trained_digest", text_or_null(result.trained_digest())},
+          {"optimizer_digest", result.optimizer_digest()},
+          {"trained_optimizer_digest", text_or_null(result.trained_optimizer_digest())},
+          {"distance", number(result.distance())},
+          {"differences", texts(result.differences())},
+          {"notes", texts(result.notes())},
+          {"device", result.device()},
+          {"device_name", result.device_name()},
+          {"equal_bits", result.equal_bits()}};
 }
 
 Json json_of(const v1::StartRunResponse& reply) {

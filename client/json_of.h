@@ -24,6 +24,7 @@ Json json_of(const v1::TranslateAnswer& answer);
 Json json_of(const v1::Mail& mail);
 Json json_of(const v1::GetStatusResponse& status);
 Json json_of(const v1::StartRunResponse& reply);
+Json json_of(const v1::VerifyResult& result);
 // An event of `watch`; null for progress and heartbeats.
 Json json_of(const v1::WatchRunResponse& event);
 

@@ -10,6 +10,7 @@
 
 #include "client/address.h"
 #include "client/command_line.h"
+#include "client/terminal_text.h"
 #include "client/verbs.h"
 
 namespace {
@@ -18,6 +19,13 @@ using traind::Exit;
 
 // Ctrl-C ends every verb at once; `watch` has a handler of its own while it is on a terminal.
 void interrupted(int) { _exit(static_cast<int>(Exit::kInterrupted)); }
+
+// Whatever a sentence repeats of arguments, files or the daemon's words.
+int complain(const char* words, Exit code) {
+  const std::string sentence = "trainctl: " + traind::neutral(words, traind::Lines::kMany) + "\n";
+  static_cast<void>(!write(STDERR_FILENO, sentence.data(), sentence.size()));
+  return static_cast<int>(code);
+}
 
 Exit run(const traind::CommandLine& line, traind::Output& out, traind::Output& talk) {
   if (line.answer) {
@@ -46,12 +54,8 @@ int main(int argc, char** argv) {
   } catch (const traind::ReaderGone&) {
     return static_cast<int>(Exit::kOk);
   } catch (const traind::Failure& failure) {
-    const std::string sentence = "trainctl: " + std::string(failure.what()) + "\n";
-    static_cast<void>(!write(STDERR_FILENO, sentence.data(), sentence.size()));
-    return static_cast<int>(failure.code());
+    return complain(failure.what(), failure.code());
   } catch (const std::exception& error) {
-    const std::string sentence = "trainctl: " + std::string(error.what()) + "\n";
-    static_cast<void>(!write(STDERR_FILENO, sentence.data(), sentence.size()));
-    return static_cast<int>(Exit::kFailure);
+    return complain(error.what(), Exit::kFailure);
   }
 }

@@ -25,6 +25,7 @@ enum class Verb {
   kLogs,
   kCheckpoints,
   kTranslate,
+  kVerify,
   kMailTest,
   kMailList,
   kMailRetry,

@@ -11,6 +11,7 @@
 #include "client/look.h"
 #include "client/options.h"
 #include "client/output.h"
+#include "client/terminal_text.h"
 
 namespace traind {
 
@@ -21,9 +22,9 @@ struct Session {
   Output& talk;  // everything else
   Look look;     // of results
 
-  // A sentence on standard error, unless --quiet.
+  // A sentence on standard error, unless --quiet; whatever is in it becomes harmless.
   void say(const std::string& sentence) {
-    if (!options.quiet) talk.write("trainctl: " + sentence + "\n");
+    if (!options.quiet) talk.write("trainctl: " + neutral(sentence) + "\n");
   }
 };
 

@@ -110,19 +110,18 @@ std::string json_escape(char32_t point) {
   return text;
 }
 
-}  // namespace
-
-std::string neutral(std::string_view text, Lines lines) {
+// Invalid bytes and the points that `harms` names are written out.
+template <class Harms>
+std::string disarmed(std::string_view text, Harms harms) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
     const Decoded next = decode(text);
-    const bool layout = lines == Lines::kMany && (next.point == '\n' || next.point == '\t');
     if (next.bytes == 0) {
       char byte[8];
       std::snprintf(byte, sizeof(byte), "\\x%02x", static_cast<unsigned char>(text[0]));
       result += byte;
-    } else if (within(kDangerous, next.point) && !layout) {
+    } else if (harms(next.point)) {
       result += written_out(next.point);
     } else {
       result += text.substr(0, next.bytes);
@@ -130,6 +129,21 @@ std::string neutral(std::string_view text, Lines lines) {
     text.remove_prefix(std::max<std::size_t>(next.bytes, 1));
   }
   return result;
+}
+
+}  // namespace
+
+std::string neutral(std::string_view text, Lines lines) {
+  return disarmed(text, [lines](char32_t point) {
+    const bool layout = lines == Lines::kMany && (point == '\n' || point == '\t');
+    return within(kDangerous, point) && !layout;
+  });
+}
+
+std::string without_controls(std::string_view text) {
+  return disarmed(text, [](char32_t point) {
+    return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x2028 || point == 0x2029;
+  });
 }
 
 std::string neutral_json(std::string_view json) {

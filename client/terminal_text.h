@@ -17,6 +17,10 @@ enum class Lines { kOne, kMany };  // kMany leaves '\n' and '\t' as they are
 // are not UTF-8 are written out, as in "\x1b" and "\u202e". The result is valid UTF-8.
 std::string neutral(std::string_view text, Lines lines = Lines::kOne);
 
+// For a file or a pipe: only control characters, which would break lines or steer the terminal on
+// which the file is shown later, and bytes that are not UTF-8 are written out.
+std::string without_controls(std::string_view text);
+
 // The same characters as JSON escapes, for a text that is JSON already (they can only stand inside
 // its strings).
 std::string neutral_json(std::string_view json);

@@ -53,9 +53,9 @@ class LineReader {
   bool ended_ = false;
 };
 
-// A file gets the answer as it is: right-to-left text needs its marks.
+// A file gets the answer with its marks, which right-to-left text needs.
 std::string shown(const std::string& answer, const Look& look) {
-  return look.terminal ? neutral(answer) : answer;
+  return look.terminal ? neutral(answer) : without_controls(answer);
 }
 
 // "score<TAB>answer" for each answer to a line, and an empty line.

@@ -30,6 +30,8 @@ Exit run_verb(Session& session) {
       return checkpoints(session);
     case Verb::kTranslate:
       return translate(session);
+    case Verb::kVerify:
+      return verify(session);
     case Verb::kMailTest:
       return mail_test(session);
     case Verb::kMailList:

@@ -46,4 +46,7 @@ Exit mail_retry(Session& session);
 // translate.cc
 Exit translate(Session& session);
 
+// verify.cc
+Exit verify(Session& session);
+
 }  // namespace traind

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <functional>
 #include <optional>
 
 #include "daemon/frames.h"
@@ -23,7 +24,10 @@ constexpr int kLookMilliseconds = 100;  // how often a wish to stop is noticed
 
 class RunningCall {
  public:
-  RunningCall(const WorkerCall& call) : input_(call.input) {
+  using OnMessage = std::function<bool(const std::string&)>;  // false: no more of them
+
+  RunningCall(const WorkerCall& call, const OnMessage& on_message)
+      : input_(call.input), on_message_(on_message) {
     Pipe input = make_pipe();
     Pipe output = make_pipe();
     Pipe errors = make_pipe();
@@ -45,7 +49,7 @@ class RunningCall {
   RunningCall& operator=(const RunningCall&) = delete;
 
   bool finished() const { return status_.has_value() && !stdout_.open(); }
-  const std::optional<std::string>& message() const { return message_; }
+  bool ended_well() const { return *status_ == 0; }
 
   void wait_a_little() {
     std::array<pollfd, 4> watched = {{{stdin_.get(), POLLOUT, 0},
@@ -83,9 +87,10 @@ class RunningCall {
       const ssize_t got = read(stdout_.get(), bytes.data(), bytes.size());
       if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
       if (got <= 0) return stdout_.close();
-      if (message_) continue;  // one message is all that is wanted
+      if (!wants_more_) continue;
       frames_.append({bytes.data(), static_cast<std::size_t>(got)});
-      message_ = frames_.next();
+      std::optional<std::string> message;
+      while (wants_more_ && (message = frames_.next())) wants_more_ = on_message_(*message);
     }
   }
 
@@ -101,33 +106,59 @@ class RunningCall {
   }
 
   const std::string& input_;
+  const OnMessage& on_message_;
   std::size_t fed_ = 0;
   Child child_;
   Descriptor stdin_;
   Descriptor stdout_;
   Descriptor stderr_;
   FrameReader frames_;
-  std::optional<std::string> message_;
+  bool wants_more_ = true;
   std::string errors_;
   std::optional<int> status_;
 };
 
-}  // namespace
+std::string name_of(const WorkerCall& call) { return call.program + " " + call.arguments.at(0); }
 
-std::string answer_of(const WorkerCall& call, const std::stop_token& stop) {
-  const Clock::time_point deadline = Clock::now() + call.timeout;
-  const std::string what = call.program + " " + call.arguments.at(0);
-  RunningCall running(call);
+// `deadline` may be moved on meanwhile.
+void wait_for_end(RunningCall& running, const WorkerCall& call, const std::stop_token& stop,
+                  const Clock::time_point& deadline) {
   while (!running.finished()) {
     if (stop.stop_requested()) throw Error(ErrorKind::kCancelled, "the daemon is stopping");
     if (Clock::now() > deadline) {
-      throw Error(ErrorKind::kState, what + " gave no answer within " +
+      throw Error(ErrorKind::kState, name_of(call) + " gave no answer within " +
                                          std::to_string(call.timeout.count() / 1000) + " s");
     }
     running.wait_a_little();
   }
-  if (!running.message()) throw Error(ErrorKind::kInternal, what + " " + running.end_words());
-  return *running.message();
+}
+
+}  // namespace
+
+std::string answer_of(const WorkerCall& call, const std::stop_token& stop) {
+  std::optional<std::string> answer;
+  const RunningCall::OnMessage take_one = [&](const std::string& message) {
+    answer = message;
+    return false;
+  };
+  RunningCall running(call, take_one);
+  wait_for_end(running, call, stop, Clock::now() + call.timeout);
+  if (!answer) throw Error(ErrorKind::kInternal, name_of(call) + " " + running.end_words());
+  return *answer;
+}
+
+void hear_messages(const WorkerCall& call, const std::stop_token& stop,
+                   const std::function<void(const std::string&)>& on_message) {
+  Clock::time_point deadline = Clock::now() + call.timeout;
+  const RunningCall::OnMessage hear = [&](const std::string& message) {
+    deadline = Clock::now() + call.timeout;
+    on_message(message);
+    return true;
+  };
+  RunningCall running(call, hear);
+  wait_for_end(running, call, stop, deadline);
+  if (running.ended_well()) return;
+  throw Error(ErrorKind::kInternal, name_of(call) + " " + running.end_words());
 }
 
 }  // namespace traind

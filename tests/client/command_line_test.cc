@@ -58,6 +58,7 @@ TEST(CommandLine, EveryVerbIsUnderstood) {
       {{"checkpoints"}, Verb::kCheckpoints},
       {{"save"}, Verb::kSave},
       {{"translate", "--best"}, Verb::kTranslate},
+      {{"verify", "spelling"}, Verb::kVerify},
       {{"mail", "test"}, Verb::kMailTest},
       {{"mail", "list"}, Verb::kMailList},
       {{"mail", "retry", "12"}, Verb::kMailRetry},

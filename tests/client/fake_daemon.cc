@@ -110,6 +110,16 @@ class FakeDaemon::Service : public v1::TrainingService::Service {
       reply->set_checkpoint(request->best() ? "best.safetensors" : "newest.safetensors");
     });
   }
+  Status VerifyRun(ServerContext*, const v1::VerifyRunRequest* request,
+                   grpc::ServerWriter<v1::VerifyRunResponse>* writer) override {
+    Status end;
+    const Status status = answer([&] {
+      canned_.verified = *request;
+      for (const v1::VerifyRunResponse& told : canned_.verification) writer->Write(told);
+      end = canned_.verification_end;
+    });
+    return status.ok() ? end : status;
+  }
   Status SendTestMail(ServerContext*, const v1::SendTestMailRequest*,
                       v1::SendTestMailResponse* reply) override {
     return answer([&] {

@@ -35,6 +35,9 @@ struct Canned {
   std::vector<int> translated_lines;        // of each Translate
   std::string translate_suffix;
   v1::TranslateRequest translated;  // the newest
+  v1::VerifyRunRequest verified;    // likewise
+  std::vector<v1::VerifyRunResponse> verification;
+  grpc::Status verification_end;  // after them
 };
 
 class FakeDaemon {

@@ -24,6 +24,16 @@ TEST(JsonOf, Lists) {
   expect_golden("mails.json", json_text({{"mails", json_list(test::four_mails().mails())}}));
 }
 
+TEST(JsonOf, WhatAVerificationFound) {
+  expect_golden("verify_same.json", json_text(json_of(test::same_result())));
+  v1::VerifyResult different = test::different_result();
+  expect_golden("verify_different.json", json_text(json_of(different)));
+  different.set_distance(INFINITY);
+  different.clear_trained_digest();
+  EXPECT_TRUE(json_of(different)["distance"].is_null());
+  EXPECT_TRUE(json_of(different)["trained_digest"].is_null());
+}
+
 TEST(JsonOf, MetricRowsAsLines) {
   std::string text;
   const v1::ListMetricsResponse metrics = test::falling_loss(2);

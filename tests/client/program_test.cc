@@ -262,6 +262,76 @@ TEST_F(ProgramTest, TranslateSendsWhatItWasToldOfDrawing) {
   });
 }
 
+class VerifyTest : public ProgramTest {
+ protected:
+  // What the daemon tells: that it began, that it trains, and what came of it.
+  void tell(const v1::VerifyResult& result, const std::string& beside = "") {
+    daemon_.set([&](Canned& canned) {
+      canned.verification.assign(3, {});
+      *canned.verification[0].mutable_started()->mutable_run() = canned.status.run();
+      canned.verification[0].mutable_started()->set_beside(beside);
+      *canned.verification[1].mutable_progress() = test::verify_progress(1200);
+      *canned.verification[2].mutable_result() = result;
+    });
+  }
+};
+
+TEST_F(VerifyTest, SaysWhatItFoundAndExitsWithIt) {
+  tell(test::same_result(), "spelling");
+  const Finished same = run({"verify", "spelling"});
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_THAT(same.out, ::testing::StartsWith("spelling  the same, to the last bit\n"));
+  EXPECT_THAT(same.err, HasSubstr("run spelling is training meanwhile"));
+  EXPECT_THAT(same.err, HasSubstr("training anew from checkpoint-000000001125.safetensors"));
+  EXPECT_EQ(same.err.find('\r'), std::string::npos);
+  daemon_.set([](Canned& canned) { EXPECT_EQ(canned.verified.run(), "spelling"); });
+
+  tell(test::different_result());
+  const Finished different = run({"verify"});
+  EXPECT_EQ(different.code, 1);
+  EXPECT_THAT(different.out, ::testing::StartsWith("spelling  DIFFERENT\n"));
+  v1::VerifyResult close = test::different_result();
+  close.set_verdict(v1::VERDICT_CLOSE);
+  tell(close);
+  EXPECT_EQ(run({"verify"}).code, 0);
+}
+
+TEST_F(VerifyTest, AsJsonItIsOneObjectAndQuietlyOneWord) {
+  tell(test::different_result());
+  const Finished finished = run({"verify", "--json"});
+  EXPECT_EQ(finished.code, 1);
+  const json told = json::parse(finished.out);
+  EXPECT_EQ(told["run"], "spelling");
+  EXPECT_EQ(told["verdict"], "different");
+  EXPECT_EQ(told["steps"], 275);
+  const Finished quiet = run({"-q", "verify"});
+  EXPECT_EQ(quiet.out, "different\n");
+  EXPECT_THAT(quiet.err, IsEmpty());
+}
+
+TEST_F(VerifyTest, WithoutAVerdictItFails) {
+  tell(test::same_result());
+  daemon_.set([](Canned& canned) {
+    canned.verification.pop_back();
+    canned.verification_end = {grpc::StatusCode::FAILED_PRECONDITION, "one good checkpoint alone"};
+  });
+  const Finished refused = run({"verify"});
+  EXPECT_EQ(refused.code, 6);
+  EXPECT_THAT(refused.out, IsEmpty());
+  EXPECT_THAT(refused.err, HasSubstr("one good checkpoint alone"));
+  daemon_.set([](Canned& canned) { canned.verification_end = grpc::Status::OK; });
+  EXPECT_EQ(run({"verify"}).code, 1);
+}
+
+TEST_F(VerifyTest, OnATerminalItsProgressIsDrawnAnewAndTakenAway) {
+  tell(test::same_result());
+  test::TerminalProgram program({"-H", daemon_.host(), "verify"}, 100, 30);
+  const Finished finished = program.finish();
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_THAT(finished.out, HasSubstr("\r\x1b[Ktrained anew: 75 of 275 steps"));
+  EXPECT_THAT(finished.out, HasSubstr("\r\x1b[K\x1b[1mspelling"));
+}
+
 TEST_F(ProgramTest, ResumeSendsWhatIsToChangeAndNothingElse) {
   EXPECT_EQ(run({"resume", "spelling", "--epochs", "20"}).code, 0);
   daemon_.set([](Canned& canned) {

@@ -3,6 +3,7 @@
 #include "client/event_line.h"
 #include "client/render_lists.h"
 #include "client/render_status.h"
+#include "client/render_verify.h"
 #include "client/terminal_text.h"
 #include "client/watch_view.h"
 #include "tests/client/golden.h"
@@ -64,6 +65,47 @@ TEST_F(RenderTest, StatusOnAGpu) {
   expect_golden("status_gpu.txt", render_status(test::gpu_status(), terminal()));
   const WatchView view(test::gpu_status(), "unix:/run/traind/traind.sock");
   EXPECT_NE(frame_text(view, {80, 12}, terminal()).find("\ngpu 87 % busy, "), std::string::npos);
+}
+
+TEST_F(RenderTest, WhatAVerificationFound) {
+  const v1::Run run = test::running_run();
+  expect_golden("verify_same.txt", render_verify(run, test::same_result(), pipe()));
+  expect_golden("verify_different.txt", render_verify(run, test::different_result(), terminal()));
+  expect_golden("verify_different_color.txt",
+                render_verify(run, test::different_result(), terminal(true)));
+  v1::VerifyResult close = test::different_result();
+  close.set_verdict(v1::VERDICT_CLOSE);
+  close.set_equal_bits(false);
+  EXPECT_NE(render_verify(run, close, pipe()).find("as close as its device lets it be"),
+            std::string::npos);
+}
+
+TEST_F(RenderTest, AVerificationsWordsCannotActOnTheTerminal) {
+  v1::VerifyResult hostile = test::different_result();
+  v1::Run run = test::running_run();
+  for (std::string* text : {hostile.mutable_from(), hostile.mutable_to(), hostile.mutable_digest(),
+                            hostile.mutable_trained_digest(), hostile.mutable_optimizer_digest(),
+                            hostile.mutable_trained_optimizer_digest(), hostile.mutable_device(),
+                            hostile.mutable_device_name(), hostile.add_differences(),
+                            hostile.add_notes(), run.mutable_name()}) {
+    *text = "\x1b[2J\r\nx";
+  }
+  const std::string text = render_verify(run, hostile, pipe());
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\r'), std::string::npos);
+}
+
+TEST_F(RenderTest, AVerificationsProgressIsOneLine) {
+  EXPECT_EQ(verify_line(test::verify_progress(1200), ascii()),
+            "trained anew: 75 of 275 steps  [####------------]  27 %  about 12s left");
+  v1::VerifyProgress progress = test::verify_progress(1125);
+  progress.set_seconds_left(-1);
+  EXPECT_EQ(verify_line(progress, ascii()).find("left"), std::string::npos);
+  progress.set_phase(v1::PHASE_INDEXING);
+  EXPECT_EQ(verify_line(progress, ascii()), "reading the corpus");
+  Look narrow = ascii();
+  narrow.width = 20;
+  EXPECT_EQ(columns_of(verify_line(test::verify_progress(1200), narrow)), 20);
 }
 
 TEST_F(RenderTest, StatusInEveryOtherState) {

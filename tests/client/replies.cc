@@ -277,6 +277,46 @@ v1::ListCheckpointsResponse two_checkpoints() {
   return reply;
 }
 
+v1::VerifyResult same_result() {
+  v1::VerifyResult result;
+  result.set_verdict(v1::VERDICT_SAME);
+  result.set_from("checkpoint-000000001125.safetensors");
+  result.set_to("checkpoint-000000001400.safetensors");
+  result.set_from_step(1125);
+  result.set_to_step(1400);
+  result.set_digest("a1b2c3d4e5f60718");
+  result.set_trained_digest("a1b2c3d4e5f60718");
+  result.set_optimizer_digest("0f1e2d3c4b5a6978");
+  result.set_trained_optimizer_digest("0f1e2d3c4b5a6978");
+  result.set_device("cpu");
+  result.set_device_name("Intel Xeon, 2 threads");
+  result.set_equal_bits(true);
+  result.set_seconds(21.4);
+  return result;
+}
+
+v1::VerifyResult different_result() {
+  v1::VerifyResult result = same_result();
+  result.set_verdict(v1::VERDICT_DIFFERENT);
+  result.set_trained_digest("fedcba9876543210");
+  result.set_distance(0.000123);
+  result.add_differences("weights: 1 of 14 tensors differ, encoder.embedding.weight first");
+  result.add_notes("train.learning_rate was changed from 0.001 to 0.0005 between the two");
+  return result;
+}
+
+v1::VerifyProgress verify_progress(std::int64_t step) {
+  v1::VerifyProgress progress;
+  progress.set_phase(v1::PHASE_TRAINING);
+  progress.set_from("checkpoint-000000001125.safetensors");
+  progress.set_to("checkpoint-000000001400.safetensors");
+  progress.set_from_step(1125);
+  progress.set_to_step(1400);
+  progress.set_step(step);
+  progress.set_seconds_left(12.3);
+  return progress;
+}
+
 v1::ListMailsResponse four_mails() {
   v1::ListMailsResponse reply;
   const auto add = [&reply](std::int64_t id, const char* kind, const char* state) -> v1::Mail& {

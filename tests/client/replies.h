@@ -23,6 +23,9 @@ v1::GetStatusResponse completed_status();
 v1::ListMetricsResponse falling_loss(int rows);
 v1::ListCheckpointsResponse two_checkpoints();
 v1::ListMailsResponse four_mails();
+v1::VerifyResult same_result();       // a verification that came to the same
+v1::VerifyResult different_result();  // one that did not, after a changed setting
+v1::VerifyProgress verify_progress(std::int64_t step);
 
 // Events 1 to 9 of a run: queued, started, metrics, an epoch, a checkpoint, a notice.
 std::vector<v1::WatchRunResponse> history();

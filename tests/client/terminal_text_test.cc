@@ -37,6 +37,11 @@ TEST(TerminalText, ManyLinesKeepTheirEndsAndTabsAlone) {
   EXPECT_EQ(neutral("a\tb\n\x1b]0;title\x07", Lines::kMany), "a\tb\n\\x1b]0;title\\x07");
 }
 
+TEST(TerminalText, AFileGetsMarksAndNoControls) {
+  EXPECT_EQ(without_controls("\u05d0\u200f!\u202e"), "\u05d0\u200f!\u202e");
+  EXPECT_EQ(without_controls("a\nb\x1b[2J\u009b\xff"), "a\\nb\\x1b[2J\\u009b\\xff");
+}
+
 TEST(TerminalText, FindsTheFirstByteThatIsNotUtf8) {
   EXPECT_EQ(first_invalid_utf8("schön"), std::string::npos);
   EXPECT_EQ(first_invalid_utf8("ab\xff"), 2u);
