@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -69,6 +70,24 @@ std::vector<char*> environment_for_child() {
   return environment;
 }
 
+// Half of the machine's memory on top of what it really has, in the kernel's reckoning: whoever
+// trains is killed before the one that starts it again. Refusal is harmless.
+constexpr int kOfferToKernel = 500;
+
+void offer_to_kernel(pid_t child) noexcept {
+  int own = 0;
+  if (std::FILE* file = std::fopen("/proc/self/oom_score_adj", "re")) {
+    if (std::fscanf(file, "%d", &own) != 1) own = 0;
+    std::fclose(file);
+  }
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/oom_score_adj", static_cast<int>(child));
+  if (std::FILE* file = std::fopen(path.data(), "we")) {
+    std::fprintf(file, "%d", std::min(own + kOfferToKernel, 1000));
+    std::fclose(file);
+  }
+}
+
 }  // namespace
 
 Child spawn(const Spawn& what) {
@@ -99,6 +118,7 @@ Child spawn(const Spawn& what) {
       posix_spawn(&child.pid, what.program.c_str(), &actions.value, &attributes.value,
                   arguments.data(), environment_for_child().data());
   if (failed != 0) throw system_error("cannot start " + what.program, failed);
+  offer_to_kernel(child.pid);
   child.exit = Descriptor(pidfd_open(child.pid, 0));
   if (!child.exit.open()) {
     const int error = errno;

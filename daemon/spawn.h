@@ -1,7 +1,8 @@
 // Starts another program, with the descriptors it is meant to have and no others.
 //
 // Safe on any thread. The child has its own process group, default signals, nothing blocked, and
-// an environment without what systemd meant for the daemon alone.
+// an environment without what systemd meant for the daemon alone. Where memory runs out, the kernel
+// takes the child before us.
 #pragma once
 
 #include <sys/types.h>

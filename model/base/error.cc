@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 namespace traind {
@@ -19,6 +20,7 @@ constexpr std::array kRows = {
     Row{ErrorKind::kData, "data", 65},
     Row{ErrorKind::kIo, "io", 74},
     Row{ErrorKind::kNoSpace, "no_space", 73},
+    Row{ErrorKind::kNoMemory, "no_memory", 71},
     Row{ErrorKind::kCorrupt, "corrupt", 76},
     Row{ErrorKind::kDevice, "device", 69},
     Row{ErrorKind::kDeviceLost, "device_lost", 75},
@@ -53,6 +55,19 @@ Error system_error(const std::string& what, int errno_value) {
   const bool full = errno_value == ENOSPC || errno_value == EDQUOT;
   return {full ? ErrorKind::kNoSpace : ErrorKind::kIo,
           what + ": " + std::generic_category().message(errno_value)};
+}
+
+Error error_of(const std::exception& caught) {
+  if (const auto* error = dynamic_cast<const Error*>(&caught)) return *error;
+  if (dynamic_cast<const std::bad_alloc*>(&caught) != nullptr) {
+    return {ErrorKind::kNoMemory, "out of memory: the system gave no more"};
+  }
+  const auto* refused = dynamic_cast<const std::system_error*>(&caught);
+  if (refused != nullptr && (refused->code() == std::errc::resource_unavailable_try_again ||
+                             refused->code() == std::errc::not_enough_memory)) {
+    return {ErrorKind::kNoMemory, std::string("out of memory, or of threads: ") + caught.what()};
+  }
+  return {ErrorKind::kInternal, caught.what()};
 }
 
 }  // namespace traind

@@ -4,6 +4,7 @@
 // to do about it. Kinds become exit codes (exit_code) and gRPC codes (daemon/rpc_error.h).
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -14,6 +15,7 @@ enum class ErrorKind {
   kData,        // a corpus or vocabulary is unusable
   kIo,          // the operating system refused a read or a write
   kNoSpace,     // disk or inodes are used up
+  kNoMemory,    // the system gave no more memory, or no more threads
   kCorrupt,     // a file's content contradicts its own checksum or format
   kDevice,      // the compute device is missing or refused a request
   kDeviceLost,  // the compute device failed for good: only a new process can use it again
@@ -44,5 +46,9 @@ int exit_code(ErrorKind kind) noexcept;
 
 // Error(kIo or kNoSpace) for a failed system call: "WHAT: strerror". Reads `errno_value`.
 Error system_error(const std::string& what, int errno_value);
+
+// Whatever was caught, as an Error: one stays what it is, std::bad_alloc and a thread that could
+// not be started become kNoMemory, the rest kInternal.
+Error error_of(const std::exception& caught);
 
 }  // namespace traind

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <new>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace traind {
@@ -13,7 +15,7 @@ namespace {
 const std::vector<ErrorKind> kAll = {
     ErrorKind::kConfig,  ErrorKind::kData,      ErrorKind::kIo,       ErrorKind::kNoSpace,
     ErrorKind::kCorrupt, ErrorKind::kDevice,    ErrorKind::kDiverged, ErrorKind::kNotFound,
-    ErrorKind::kState,   ErrorKind::kCancelled, ErrorKind::kInternal};
+    ErrorKind::kState,   ErrorKind::kCancelled, ErrorKind::kInternal, ErrorKind::kNoMemory};
 
 TEST(ErrorKind, NamesAreDistinctAndLeadBack) {
   std::set<std::string> names;
@@ -35,6 +37,7 @@ TEST(ErrorKind, ExitCodesFollowSysexits) {
   EXPECT_EQ(exit_code(ErrorKind::kIo), 74);
   EXPECT_EQ(exit_code(ErrorKind::kNotFound), 66);
   EXPECT_EQ(exit_code(ErrorKind::kNoSpace), 73);
+  EXPECT_EQ(exit_code(ErrorKind::kNoMemory), 71);
   EXPECT_EQ(exit_code(ErrorKind::kInternal), 70);
   EXPECT_EQ(exit_code(ErrorKind::kCancelled), 130);
 }
@@ -53,6 +56,24 @@ TEST(SystemError, TellsAFullDiskFromABrokenOne) {
   EXPECT_EQ(system_error("x", ENOSPC).kind(), ErrorKind::kNoSpace);
   EXPECT_EQ(system_error("x", EDQUOT).kind(), ErrorKind::kNoSpace);
   EXPECT_EQ(system_error("x", EIO).kind(), ErrorKind::kIo);
+}
+
+TEST(ErrorOf, TellsAWantOfMemoryFromABug) {
+  EXPECT_EQ(error_of(std::bad_alloc()).kind(), ErrorKind::kNoMemory);
+  EXPECT_STREQ(error_of(std::bad_alloc()).what(), "out of memory: the system gave no more");
+  const std::system_error no_thread(EAGAIN, std::generic_category());
+  EXPECT_EQ(error_of(no_thread).kind(), ErrorKind::kNoMemory);
+  EXPECT_EQ(error_of(std::system_error(EPERM, std::generic_category())).kind(),
+            ErrorKind::kInternal);
+  const Error other = error_of(std::out_of_range("at 7"));
+  EXPECT_EQ(other.kind(), ErrorKind::kInternal);
+  EXPECT_STREQ(other.what(), "at 7");
+}
+
+TEST(ErrorOf, LeavesAnErrorWhatItIs) {
+  const Error error = error_of(Error(ErrorKind::kData, "line 7"));
+  EXPECT_EQ(error.kind(), ErrorKind::kData);
+  EXPECT_STREQ(error.what(), "line 7");
 }
 
 }  // namespace

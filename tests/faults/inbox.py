@@ -31,7 +31,7 @@ UNANSWERED = ("drop-after", "hang kept")
 
 
 class Inbox:
-    def __init__(self, case, folder, refuse=(), certificate_environment=None):
+    def __init__(self, case, folder, refuse=(), certificate_environment=None, password=PASSWORD):
         self.folder = folder / "inbox"
         self.secrets = folder
         self.plan = folder / "smtp-plan"
@@ -39,7 +39,8 @@ class Inbox:
         self.port = 0
         self.server = None
         self.cuts = []  # times at which an end of a connection was cut off
-        self.write_password(PASSWORD)
+        self.password = password
+        self.write_password(password)
         make_certificate(folder, certificate_environment)
         self.start()
         case.addCleanup(self.stop)
@@ -52,7 +53,7 @@ class Inbox:
     def start(self, plan="ok"):
         self.plan.write_text(plan + "\n", encoding="utf-8")
         words = [sys.executable, SMTP_SERVER, "--folder", self.folder, "--plan", self.plan,
-                 "--port", str(self.port), "--user", "bot", "--password", PASSWORD,
+                 "--port", str(self.port), "--user", "bot", "--password", self.password,
                  "--certificate", self.secrets / "server.pem",
                  "--key", self.secrets / "server.key"]
         for address in self.refuse:

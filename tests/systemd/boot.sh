@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Boots a real systemd, installs the build in it, and holds traind.service to what it promises:
-# ready when it says so, a STATUS line, back after kill -9 and after a hang, a quick and durable
-# stop, and a run that goes on after the power went.
+# ready when it says so, its own user without a capability, a STATUS line, back after kill -9 and
+# after a hang, a worker that the kernel kills for memory, a quick and durable stop, a run that goes
+# on after the power went and ends as an undisturbed one, a crash loop and a wrong configuration that
+# systemd does not take part in, and a password that is nowhere but in its credential.
 #   tests/systemd/boot.sh BUILD-FOLDER
 # Ends with 77 where root, namespaces or cgroup version 2 are missing.
 set -euo pipefail
@@ -27,7 +29,9 @@ fi
 # shellcheck source=tests/systemd/machine.sh
 . "$here/machine.sh"
 folder=$(mktemp -d)
+reference=
 clean_up() {
+  [ -z "$reference" ] || kill "$reference" 2> /dev/null || true
   machine_destroy
   umount -l "$folder/disk" || true
   rm -rf "$folder"
@@ -49,99 +53,53 @@ until_true() {
     [ $SECONDS -lt "$deadline" ] || fail "not within the time given: $what"
     sleep 0.1
   done
-  echo "ok: $what"
+  echo "ok: $what (at $SECONDS s)"
 }
 
 property() { machine_run systemctl show --value -p "$1" traind; }
 trainctl() { machine_run trainctl "$@"; }
-# The run's step and state, as `status --json` tells them.
+# What `status --json` tells, as an expression in Python.
 told_by_status() {
   trainctl --json status 2> /dev/null |
     /usr/bin/python3 -c "import json, sys; told = json.load(sys.stdin); print($1)" 2> /dev/null
 }
 step() { told_by_status '(told["progress"] or told["run"])["step"]'; }
+reason() { told_by_status 'told["run"]["reason"]'; }
 in_state() { [ "$(told_by_status 'told["run"]["state"]')" = "$1" ]; }
-runs() { in_state running; }
-beyond() { runs && [ "$(step)" -gt "$1" ]; }
+beyond() { in_state running && [ "$(step)" -gt "$1" ]; }
 answers() { trainctl version > /dev/null 2>&1; }
 told() { machine_run systemctl status traind --no-pager | grep -q 'Status: .*epoch'; }
 restarted() { [ "$(property NRestarts)" -gt "$1" ] && answers; }
+# The process that trains, as the machine numbers it.
+worker() { machine_run pgrep -n -P "$(property MainPID)" -f 'traind-worker run'; }
+has_worker() { worker > /dev/null; }
+# What is saved, as a step.
+saved() {
+  local newest
+  newest=$(find "$machine_state/runs" -name 'checkpoint-*.safetensors' | sort | tail -n 1)
+  echo $((10#$(basename "$newest" .safetensors | tr -dc 0-9)))
+}
+start_mail_server() {
+  machine_run /usr/bin/python3 /srv/smtp_server.py --folder /srv/inbox --port 2525 --user bot \
+    --password "$canary" --certificate /srv/server.pem --key /srv/server.key \
+    < /dev/null > "$folder/smtp.log" 2>&1 &
+  until_true 15 "the mail server listens" grep -qs listening "$folder/smtp.log"
+}
 
-echo "-- the disk"
-mkdir "$folder/disk"
-machine_create "$folder/disk"
-DESTDIR=$machine_root cmake --install "$build" --prefix /usr > "$folder/install.log"
-# A credential is read where systemd looks for it, and nowhere told.
-mkdir -p "$machine_root/etc/credstore" "$machine_root/srv/run"
-install -m 600 /dev/stdin "$machine_root/etc/credstore/traind.smtp-password" <<< "canary-7f3a"
-# The shipped 60 s are for people; a test need not wait so long.
-mkdir -p "$machine_root/etc/systemd/system/traind.service.d"
-printf '[Service]\nWatchdogSec=5\n' > "$machine_root/etc/systemd/system/traind.service.d/test.conf"
-for word in {a..m}{n..z}{a..m}; do echo "$word $word"$'\t'"$word"; done > "$machine_root/srv/run/swap.tsv"
-cat > "$machine_root/srv/run/swap.toml" << 'RUN'
-name = "swap"
-[data]
-train = "swap.tsv"
-[model]
-layers = 1
-hidden = 128
-[train]
-epochs = 100000
-batch_size = 16
-threads = 1
-[checkpoint]
-every_batches = 50
-[report]
-every_batches = 1000
-RUN
+canary='canary-7f3a91d2'
+# shellcheck source=tests/systemd/scenes.sh
+. "$here/scenes.sh"
 
-echo "-- first boot"
-machine_start
-machine_run systemd-sysusers
-machine_run systemd-tmpfiles --create
-machine_run systemctl enable --now traind || fail "the unit does not start"
-answers || fail "systemd was told READY=1 before the socket answers"
-[ "$(machine_run stat -c '%a %U:%G' /run/traind/traind.sock)" = "660 traind:traind" ] ||
-  fail "the socket is not for the group alone"
-machine_run test -e /run/credentials/traind.service/traind.smtp-password ||
-  fail "the unit has no credential"
-trainctl start /srv/run/swap.toml || fail "the run was refused"
-until_true 30 "the run trains" beyond 0
-until_true 10 "systemctl status tells the epoch" told
-
-echo "-- kill -9"
-before=$(step)
-machine_run systemctl kill --signal=KILL --kill-who=main traind
-until_true 15 "systemd starts it again" restarted 0
-until_true 30 "the run goes on" beyond "$before"
-
-echo "-- a hang"
-count=$(property NRestarts)
-machine_run systemctl kill --signal=STOP --kill-who=main traind
-until_true 30 "the watchdog starts it again" restarted "$count"
-until_true 30 "the run goes on" beyond 0
-
-echo "-- stop and start"
-before=$(step)
-begin=$SECONDS
-machine_run systemctl stop traind
-[ $((SECONDS - begin)) -le 10 ] || fail "the stop took $((SECONDS - begin)) s"
-[ "$(property Result)" = success ] || fail "the stop did not end well: $(property Result)"
-saved=$(find "$machine_state/runs" -name 'checkpoint-*.safetensors' | sort | tail -n 1)
-saved=$((10#$(basename "$saved" .safetensors | tr -dc 0-9)))
-[ "$saved" -ge "$before" ] || fail "step $before was reached, but only $saved saved"
-machine_run systemctl start traind
-until_true 30 "the run goes on from step $saved" beyond "$saved"
-
-echo "-- the power goes"
-before=$(step)
-machine_cut
-machine_start
-until_true 15 "traind starts with the machine" answers
-until_true 30 "the run goes on" beyond "$before"
-
-echo "-- what was told"
-if machine_run journalctl --no-pager | grep -q canary-7f3a; then fail "the password is in the journal"; fi
-if grep -rqs canary-7f3a "$machine_state"; then fail "the password is in the state folder"; fi
-trainctl stop
-until_true 20 "the run is stopped" in_state stopped
+prepare_disk
+undisturbed_run
+first_boot
+own_user
+kill_daemon
+hang_daemon
+starve_worker
+stop_and_start
+cut_power
+crash_loop
+wrong_configuration
+end_of_run
+what_was_told

@@ -7,6 +7,7 @@
 #   machine_start             boots; waits until the boot is done
 #   machine_run COMMAND...    runs a command inside
 #   machine_cut               the power goes: every process is killed at once
+#   $machine_memory           where inside the memory of units is limited; empty = it cannot be here
 #
 # The disk outlives a cut, as a disk does. /var/lib/traind is on the real disk, in FOLDER.state.
 
@@ -26,16 +27,40 @@ machine_create() {
   : > "$machine_root/etc/fstab"
   echo traind-test > "$machine_root/etc/hostname"
   ln -sf /dev/null "$machine_root/etc/systemd/system/console-getty.service"
-  # A cgroup of its own below the version 2 tree, wherever that is mounted here.
-  machine_cgroup=$(findmnt -rno TARGET -t cgroup2 | head -n 1)/traind-test-$$
-  mkdir "$machine_cgroup"
+  machine_choose_cgroups
+  mkdir "${machine_cgroups[@]}"
+}
+
+# Cgroups of its own, wherever they are mounted here: in the version 2 tree, and where that cannot
+# limit memory, in the hierarchies of version 1 that a systemd before 256 knows to use beside it.
+machine_choose_cgroups() {
+  local tree version hierarchy
+  tree=$(findmnt -rno TARGET -t cgroup2 | head -n 1)
+  machine_cgroups=("$tree/traind-test-$$")
+  machine_memory=
+  if grep -qw memory "$tree/cgroup.controllers"; then
+    # Refused where this machine itself is in a cgroup that has processes.
+    echo +memory > "$tree/cgroup.subtree_control" 2> /dev/null || true
+    if grep -qw memory "$tree/cgroup.subtree_control"; then machine_memory=/sys/fs/cgroup; fi
+    return
+  fi
+  version=$(systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')
+  [ "$version" -lt 256 ] || return 0
+  for hierarchy in memory name=systemd; do
+    tree=$(findmnt -rno TARGET -t cgroup -O "$hierarchy" | head -n 1)
+    [ -n "$tree" ] || return 0
+    machine_cgroups+=("$tree/traind-test-$$")
+  done
+  machine_memory=/sys/fs/cgroup/memory
 }
 
 machine_start() {
   (
-    echo "$BASHPID" > "$machine_cgroup/cgroup.procs"
-    exec setsid unshare --pid --mount --uts --ipc --net --cgroup --fork --kill-child \
-      bash -c "$(declare -f machine_init); machine_init '$machine_root' '$machine_state'"
+    for cgroup in "${machine_cgroups[@]}"; do echo "$BASHPID" > "$cgroup/cgroup.procs"; done
+    # It ends with us, however we end.
+    exec setpriv --pdeathsig KILL setsid unshare --pid --mount --uts --ipc --net --cgroup --fork --kill-child \
+      bash -c "$(declare -f machine_init machine_mount_cgroups)
+        machine_init '$machine_root' '$machine_state' '$machine_memory'"
   ) < /dev/null > "$machine_folder/console" 2>&1 &
   machine_pid=$!
   local state=
@@ -54,7 +79,7 @@ machine_start() {
 # Runs in the new namespaces as PID 1, and becomes systemd.
 machine_init() {
   set -eu
-  local root=$1 state=$2 name
+  local root=$1 state=$2 memory=$3 name
   mount --make-rprivate /
   mount --bind "$state" "$root/var/lib/traind"
   mount -t proc proc "$root/proc"
@@ -62,7 +87,7 @@ machine_init() {
   mount --bind "$root/proc/sys" "$root/proc/sys"
   mount -o remount,bind,ro "$root/proc/sys"
   mount -t sysfs -o ro sysfs "$root/sys"
-  mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+  machine_mount_cgroups "$root/sys/fs/cgroup" "$memory"
   mount -t tmpfs -o mode=755 tmpfs "$root/run"
   mount -t tmpfs tmpfs "$root/tmp"
   mount -t tmpfs -o mode=755,nosuid tmpfs "$root/dev"
@@ -89,6 +114,20 @@ machine_init() {
     /lib/systemd/systemd --system --unit=multi-user.target
 }
 
+# The version 2 tree alone, or the mixture that systemd calls hybrid.
+machine_mount_cgroups() {
+  local where=$1 memory=$2
+  if [ "$memory" != /sys/fs/cgroup/memory ]; then
+    mount -t cgroup2 cgroup2 "$where"
+    return
+  fi
+  mount -t tmpfs -o mode=755 tmpfs "$where"
+  mkdir "$where"/{unified,systemd,memory}
+  mount -t cgroup2 cgroup2 "$where/unified"
+  mount -t cgroup -o none,name=systemd cgroup "$where/systemd"
+  mount -t cgroup -o memory cgroup "$where/memory"
+}
+
 machine_run() {
   local init
   init=$(cat "/proc/$machine_pid/task/$machine_pid/children" 2> /dev/null) || true
@@ -108,5 +147,5 @@ machine_cut() {
 
 machine_destroy() {
   machine_cut
-  find "$machine_cgroup" -depth -type d -exec rmdir {} \; 2> /dev/null || true
+  find "${machine_cgroups[@]}" -depth -type d -exec rmdir {} \; 2> /dev/null || true
 }
