@@ -252,6 +252,17 @@ std::int64_t pragma(Database& db, const char* sql) {
   return query.next() ? query.integer(0) : 0;
 }
 
+// kConfig, so that systemd does not start us again and again: only a person can mend it.
+void refuse_above(const std::string& path, std::int64_t found, int newest) {
+  if (found <= newest) return;
+  throw Error(ErrorKind::kConfig, path + ": the database has version " + std::to_string(found) +
+                                      ", written by a newer traind; this "
+                                      "one knows versions up to " +
+                                      std::to_string(newest) +
+                                      ". Install the newer traind, or choose another state "
+                                      "folder");
+}
+
 }  // namespace
 
 std::span<const Migration> migrations() noexcept { return kMigrations; }
@@ -265,16 +276,7 @@ void migrate(Database& db, std::span<const Migration> steps) {
                                          ": this is not a database of traind; move it "
                                          "away or choose another state folder");
   }
-  const int newest = steps.back().version;
-  if (found > newest) {
-    throw Error(ErrorKind::kState, db.path() + ": the database has version " +
-                                       std::to_string(found) +
-                                       ", written by a newer traind; this "
-                                       "one knows versions up to " +
-                                       std::to_string(newest) +
-                                       ". Install the newer traind, or choose another state "
-                                       "folder");
-  }
+  refuse_above(db.path(), found, steps.back().version);
   for (const Migration& step : steps) {
     if (step.version <= found) continue;
     Transaction transaction(db, DatabaseAccess::kWrite);
@@ -283,6 +285,19 @@ void migrate(Database& db, std::span<const Migration> steps) {
     db.script("PRAGMA user_version = " + std::to_string(step.version));
     transaction.commit();
   }
+}
+
+void refuse_newer(const std::string& path) {
+  std::int64_t owner = 0;
+  std::int64_t found = 0;
+  try {
+    Database db(path, DatabaseAccess::kReadOnly);
+    owner = pragma(db, "PRAGMA application_id");
+    found = pragma(db, "PRAGMA user_version");
+  } catch (const Error&) {
+    return;  // what is wrong with it the writer will say, or mend
+  }
+  if (owner == kApplicationId) refuse_above(path, found, migrations().back().version);
 }
 
 }  // namespace traind

@@ -1,23 +1,28 @@
 #include "model/base/quoting.h"
 
 #include <cstdio>
+#include <string_view>
+
+#include "model/base/plain_text.h"
 
 namespace traind {
 
 std::string toml_quoted(const std::string& text) {
   std::string out = "\"";
-  for (const char c : text) {
-    const unsigned char byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  for (std::string_view rest = text; !rest.empty();) {
+    const TextPoint next = first_point(rest);
+    if (next.code == '"' || next.code == '\\') {
       out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04X", byte);
+      out += static_cast<char>(next.code);
+    } else if (!next.valid || is_steering(next.code)) {
+      const unsigned code = next.valid ? next.code : 0xFFFD;
+      char escape[16];
+      std::snprintf(escape, sizeof escape, code > 0xFFFF ? "\\U%08X" : "\\u%04X", code);
       out += escape;
     } else {
-      out += c;
+      out += rest.substr(0, next.bytes);
     }
+    rest.remove_prefix(next.bytes);
   }
   return out + "\"";
 }

@@ -1,6 +1,7 @@
 #include "model/checkpoint/json_text.h"
 
 #include "model/base/error.h"
+#include "model/base/plain_text.h"
 
 namespace traind {
 namespace {
@@ -8,32 +9,6 @@ namespace {
 constexpr std::uint64_t kLargest = 0x7FFFFFFFFFFFFFFFu;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-// Length of the well-formed sequence at the start of `text`, or 0 (Unicode 15, table 3-7).
-std::size_t utf8_sequence(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto tail = [&](std::size_t from, std::size_t size) {
-    if (text.size() < size) return false;
-    for (std::size_t i = from; i < size; ++i) {
-      if ((byte(i) & 0xC0) != 0x80) return false;
-    }
-    return true;
-  };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2) return 0;
-  if (lead < 0xE0) return tail(1, 2) ? 2 : 0;
-  if (lead > 0xF4 || text.size() < 3) return 0;
-  const unsigned char second = byte(1);
-  if (lead < 0xF0) {
-    const unsigned char low = lead == 0xE0 ? 0xA0 : 0x80;
-    const unsigned char high = lead == 0xED ? 0x9F : 0xBF;
-    return second >= low && second <= high && tail(2, 3) ? 3 : 0;
-  }
-  const unsigned char low = lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned char high = lead == 0xF4 ? 0x8F : 0xBF;
-  return second >= low && second <= high && tail(2, 4) ? 4 : 0;
-}
 
 void append_utf8(std::string& out, std::uint32_t code) {
   const auto push = [&](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -55,15 +30,6 @@ void append_utf8(std::string& out, std::uint32_t code) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const std::size_t size = utf8_sequence(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
 
 void append_quoted(std::string& out, std::string_view text) {
   if (!is_utf8(text)) {

@@ -10,9 +10,6 @@
 
 namespace traind {
 
-// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text) noexcept;
-
 // Appends `text` as a JSON string. Throws Error(kInternal) when it is not UTF-8.
 void append_quoted(std::string& out, std::string_view text);
 
