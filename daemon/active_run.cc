@@ -210,15 +210,25 @@ void ActiveRun::kill_if_late(Clock::time_point now) {
     worker_->kill();
     return;
   }
-  if (wish_ == Wish::kNone && now - last_sign_ >= around_.config.worker.stall_timeout) {
-    const std::string why = "no sign of life for " +
-                            seconds_words(around_.config.worker.stall_timeout) +
-                            ": the worker is killed";
-    killed_because_ = why;
-    stalled_ = true;
-    worker_->kill();
-    set_state(RunState::kStalled, why);
-  }
+  const std::string sign = stall_sign(now);
+  if (sign.empty()) return;
+  killed_because_ = sign + " for " + seconds_words(around_.config.worker.stall_timeout) +
+                    ": the worker is killed";
+  stalled_ = true;
+  worker_->kill();
+  set_state(RunState::kStalled, killed_because_);
+}
+
+// What has not been seen for stall_timeout; empty = nothing hangs, or it is being stopped anyway.
+// The trainer's thread alone sends events, so steps that go on prove nothing of the thread that
+// writes checkpoints: its movements have a clock of their own.
+std::string ActiveRun::stall_sign(Clock::time_point now) const {
+  const auto timeout = around_.config.worker.stall_timeout;
+  if (wish_ != Wish::kNone) return {};
+  if (now - last_sign_ >= timeout) return "no sign of life";
+  const bool stands_still =
+      progress_ && progress_->save_still_seconds >= std::chrono::duration<double>(timeout).count();
+  return stands_still ? "the checkpoint under way has not moved" : "";
 }
 
 void ActiveRun::conclude(Clock::time_point now) {
@@ -245,7 +255,7 @@ std::string ActiveRun::what_happened() const {
   if (!killed_because_.empty()) return killed_because_;
   if (failed_) return failed_->message;
   if (ended_) return "the worker was told to stop by somebody else";
-  return "the worker " + exit_words(*worker_->ended());
+  return "the worker " + worker_->end_words();
 }
 
 std::string ActiveRun::position_words() const {
@@ -258,9 +268,12 @@ std::string ActiveRun::checkpoint_folder() const {
 }
 
 // By what it loaded, or so it seems: by a signal, by hanging, or by an error that nobody foresaw. A
-// worker that names another error has said itself what it was.
+// worker that names another error has said itself what it was, and one that was killed for want of
+// memory could as well have been another.
 bool ActiveRun::died_loading() const {
-  return !loading_.empty() && !ended_ && (!failed_ || failed_->kind == ErrorKind::kInternal);
+  if (loading_.empty() || ended_) return false;
+  if (failed_) return failed_->kind == ErrorKind::kInternal;
+  return !killed_because_.empty() || !worker_->ended_for_memory();
 }
 
 void ActiveRun::try_again(Clock::time_point now, std::string what_happened) {
@@ -424,8 +437,9 @@ void ActiveRun::watch(std::vector<pollfd>& watched) const {
 
 ActiveRun::Clock::time_point ActiveRun::next_deadline() const {
   if (!worker_) return start_at_;
-  const Clock::time_point stall = last_sign_ + around_.config.worker.stall_timeout;
-  return std::min({ledger_.due(), kill_at_, stall});
+  if (!killed_because_.empty()) return ledger_.due();  // its end wakes us
+  if (wish_ != Wish::kNone) return std::min(ledger_.due(), kill_at_);
+  return std::min(ledger_.due(), last_sign_ + around_.config.worker.stall_timeout);
 }
 
 bool ActiveRun::healthy(Clock::time_point now) const {

@@ -81,6 +81,7 @@ class ActiveRun {
   bool is_told_again(const CheckpointSaved& saved) const;
   void tell_missing(const RunStarted& started);
   void kill_if_late(Clock::time_point now);
+  std::string stall_sign(Clock::time_point now) const;
   void conclude(Clock::time_point now);
   bool died_loading() const;
   void try_again(Clock::time_point now, std::string what_happened);

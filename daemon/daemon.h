@@ -2,7 +2,7 @@
 //
 // One per process. Made and run by the main thread, which has blocked SIGTERM and SIGINT before
 // any other thread began. Threads: this one (signals), the supervisor, the mailer, the pump, a few
-// jobs, gRPC's own.
+// jobs, the verifier's while there is something to verify, gRPC's own.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,7 @@
 #include "daemon/store.h"
 #include "daemon/stream_pump.h"
 #include "daemon/supervisor.h"
+#include "daemon/verifier.h"
 
 namespace traind {
 
@@ -35,11 +36,14 @@ class Daemon {
   ~Daemon();
 
   // Serves until SIGTERM or SIGINT, then stops in order; a second signal cuts that short. False:
-  // a mail server still holds a thread of ours, so the process must end without waiting for it.
+  // a mail server or a disk still holds a thread of ours, so the process must end without waiting
+  // for it.
   bool run();
 
  private:
-  void wait_for_end();
+  // How the supervisor has ended: with its worker, without it, or not at all.
+  enum class End { kInOrder, kAtOnce, kStuck };
+  End wait_for_end();
 
   const DaemonConfig config_;
   const Descriptor state_lock_;  // one daemon per state folder
@@ -52,6 +56,7 @@ class Daemon {
   Supervisor supervisor_;
   Jobs checks_;
   Jobs translators_;
+  Verifier verifier_;
   TrainingService service_;
   RpcServer server_;
 };

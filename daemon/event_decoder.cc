@@ -87,6 +87,7 @@ Progress decode(const v1::Progress& message) {
   progress.seconds_left = message.seconds_left();
   if (message.has_gpu()) progress.gpu = decode(message.gpu());
   progress.trouble = bounded(message.trouble());
+  progress.save_still_seconds = message.save_still_seconds();
   require_position(progress.step, progress.epoch);
   return progress;
 }

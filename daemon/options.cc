@@ -1,11 +1,21 @@
 #include "daemon/options.h"
 
 #include <CLI/CLI.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "model/base/plain_text.h"
 
 namespace traind {
 namespace {
 
 constexpr int kUsage = 64;  // EX_USAGE
+
+// CLI11 repeats what it was given.
+void write_lines(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) std::cerr << one_line(line) << "\n";
+}
 
 }  // namespace
 
@@ -20,7 +30,9 @@ DaemonOptions read_options(int argc, char** argv, std::optional<int>& exit_statu
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    exit_status = app.exit(error) == 0 ? 0 : kUsage;
+    std::ostringstream complaint;
+    exit_status = app.exit(error, std::cout, complaint) == 0 ? 0 : kUsage;
+    write_lines(complaint.str());
   }
   return options;
 }

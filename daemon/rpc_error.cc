@@ -1,9 +1,11 @@
 #include "daemon/rpc_error.h"
 
+#include "model/base/plain_text.h"
+
 namespace traind {
 namespace {
 
-constexpr std::size_t kLongestMessage = 2000;
+constexpr std::size_t kLongestMessage = 2000;  // bytes; in the header some take three each
 
 }  // namespace
 
@@ -13,6 +15,7 @@ grpc::StatusCode rpc_code(ErrorKind kind) noexcept {
     case ErrorKind::kData:
       return grpc::StatusCode::INVALID_ARGUMENT;
     case ErrorKind::kNoSpace:
+    case ErrorKind::kNoMemory:
       return grpc::StatusCode::RESOURCE_EXHAUSTED;
     case ErrorKind::kCorrupt:
       return grpc::StatusCode::DATA_LOSS;
@@ -34,8 +37,14 @@ grpc::StatusCode rpc_code(ErrorKind kind) noexcept {
 }
 
 grpc::Status rpc_status(const Error& error) {
-  std::string message = error.what();
-  if (message.size() > kLongestMessage) message = message.substr(0, kLongestMessage) + " ...";
+  std::string message = one_line(error.what());
+  if (message.size() > kLongestMessage) {
+    // Whole characters, or it would no longer be UTF-8.
+    std::size_t end = kLongestMessage;
+    while ((static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
+    message.resize(end);
+    message += " ...";
+  }
   return {rpc_code(error.kind()), message};
 }
 

@@ -9,7 +9,7 @@ namespace traind {
 
 grpc::StatusCode rpc_code(ErrorKind kind) noexcept;
 
-// The message is cut so that it fits into a header.
+// The message becomes one line of plain text, cut so that it fits into a header.
 grpc::Status rpc_status(const Error& error);
 
 }  // namespace traind

@@ -111,6 +111,7 @@ void RunLedger::put_warning(Database& db, const RunRow& run, const Notice& notic
 void RunLedger::write(Database& db, RunRow& run, const Event& event,
                       std::int64_t now_micros) const {
   const auto moved_to = [&](int epoch, std::int64_t step, double trained_seconds) {
+    if (epoch == 0) return;  // stopped before it had begun, a worker knows nothing of it
     run.epoch = epoch;
     run.step = step;
     run.trained_seconds = trained_seconds;

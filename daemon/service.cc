@@ -203,6 +203,24 @@ grpc::ServerUnaryReactor* TrainingService::Translate(Context* context,
   });
 }
 
+grpc::ServerWriteReactor<v1::VerifyRunResponse>* TrainingService::VerifyRun(
+    Context*, const v1::VerifyRunRequest* request) {
+  return stream<v1::VerifyRunResponse>([&] {
+    const RunRow run = run_of(request->run());
+    v1::VerifyStarted started;
+    *started.mutable_run() = run_reply(sources_, run);
+    const auto waiting = parts_.store.read([](Database& db) { return unfinished_runs(db); });
+    if (!waiting.empty() && waiting.front().state != RunState::kQueued) {
+      started.set_beside(waiting.front().name);
+    }
+    return pumped<v1::VerifyRunResponse>(
+        parts_.pump, [feed = parts_.verifier.begin(run, started)](
+                         v1::VerifyRunResponse& out, StreamPump::Clock::time_point now) {
+          return feed->next(out, now);
+        });
+  });
+}
+
 grpc::ServerUnaryReactor* TrainingService::SendTestMail(Context* context,
                                                         const v1::SendTestMailRequest*,
                                                         v1::SendTestMailResponse* response) {

@@ -16,6 +16,7 @@
 #include "daemon/status_replies.h"
 #include "daemon/stream_pump.h"
 #include "daemon/supervisor.h"
+#include "daemon/verifier.h"
 #include "traind/v1/training.grpc.pb.h"
 
 namespace traind {
@@ -32,6 +33,7 @@ class TrainingService final : public v1::TrainingService::CallbackService {
     StreamPump& pump;
     Jobs& checks;  // before a start
     Jobs& translators;
+    Verifier& verifier;
   };
   explicit TrainingService(const Parts& parts);
 
@@ -54,6 +56,8 @@ class TrainingService final : public v1::TrainingService::CallbackService {
   Unary* SaveCheckpoint(Context*, const v1::SaveCheckpointRequest*,
                         v1::SaveCheckpointResponse*) override;
   Unary* Translate(Context*, const v1::TranslateRequest*, v1::TranslateResponse*) override;
+  grpc::ServerWriteReactor<v1::VerifyRunResponse>* VerifyRun(Context*,
+                                                             const v1::VerifyRunRequest*) override;
   Unary* SendTestMail(Context*, const v1::SendTestMailRequest*, v1::SendTestMailResponse*) override;
   Unary* ListMails(Context*, const v1::ListMailsRequest*, v1::ListMailsResponse*) override;
   Unary* RetryMail(Context*, const v1::RetryMailRequest*, v1::RetryMailResponse*) override;

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "model/base/plain_text.h"
+
 #if TRAIND_HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
@@ -10,6 +12,7 @@ namespace traind {
 namespace {
 
 constexpr std::chrono::seconds kPause{1};
+constexpr std::size_t kLongestStatus = 500;
 constexpr const char* kExtension = "EXTEND_TIMEOUT_USEC=10000000";
 
 void tell(const std::string& message) {
@@ -42,7 +45,8 @@ void ServiceNotifier::turned(const Pulse& pulse) {
     stopping_said_ = true;
   }
   if (pulse.status != said_ && now - said_at_ >= kPause) {
-    tell("STATUS=" + pulse.status);
+    // A line end in it would begin a word of its own to systemd.
+    tell("STATUS=" + one_line(pulse.status, kLongestStatus));
     said_ = pulse.status;
     said_at_ = now;
   }

@@ -4,7 +4,17 @@
 
 namespace traind {
 
-Store::Store(const std::string& path) : path_(path), writer_(path, DatabaseAccess::kWrite) {
+namespace {
+
+const std::string& not_newer(const std::string& path) {
+  refuse_newer(path);
+  return path;
+}
+
+}  // namespace
+
+Store::Store(const std::string& path)
+    : path_(not_newer(path)), writer_(path, DatabaseAccess::kWrite) {
   migrate(writer_);
 }
 

@@ -75,6 +75,10 @@ void Supervisor::stop() noexcept {
   errands_.wake();
 }
 
+std::chrono::milliseconds Supervisor::longest_stop(const WorkerSettings& worker) {
+  return worker.stop_timeout + kFarewell;
+}
+
 void Supervisor::leave() noexcept {
   leave_.store(true);
   errands_.wake();
@@ -109,7 +113,7 @@ void Supervisor::turn() {
   if (stop_.load() && !stopping_) {
     stopping_ = true;
     const Clock::time_point now = Clock::now();
-    give_up_at_ = now + around_.config.worker.stop_timeout + kFarewell;
+    give_up_at_ = now + longest_stop(around_.config.worker);
     if (active_) active_->preempt(now);
   }
   errands_.run_all();

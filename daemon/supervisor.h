@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -54,6 +55,8 @@ class Supervisor {
 
   // The worker is asked to save; the run goes on when the next daemon starts. Does not wait.
   void stop() noexcept;
+  // Within which stop() comes to its end, however the worker behaves.
+  static std::chrono::milliseconds longest_stop(const WorkerSettings& worker);
   // Ends at once; the worker saves and ends on its own. Does not wait.
   void leave() noexcept;
   // Readable once the thread has ended.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "daemon/oom_kills.h"
 #include "model/base/error.h"
 #include "traind/v1/worker.pb.h"
 
@@ -30,6 +31,7 @@ WorkerProcess::WorkerProcess(const WorkerCommand& command) {
              {"run", "--folder", command.folder},
              {-1, log.get(), log.get(), events.write.get(), control.read.get()}};
   if (command.accept_changed_data) what.arguments.emplace_back("--accept-changed-data");
+  kills_before_ = oom_kills();
   child_ = spawn(what);
   events_ = std::move(events.read);
   control_ = std::move(control.write);
@@ -103,8 +105,21 @@ void WorkerProcess::kill() noexcept {
 
 std::optional<int> WorkerProcess::ended() {
   int status = 0;
-  if (!status_ && waitpid(child_.pid, &status, WNOHANG) == child_.pid) status_ = status;
+  if (!status_ && waitpid(child_.pid, &status, WNOHANG) == child_.pid) {
+    status_ = status;
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    const bool said_so =
+        WIFEXITED(status) && WEXITSTATUS(status) == exit_code(ErrorKind::kNoMemory);
+    ended_for_memory_ = said_so || (killed && oom_kills() > kills_before_);
+  }
   return status_;
+}
+
+std::string WorkerProcess::end_words() const {
+  std::string words = exit_words(*status_);
+  if (ended_for_memory_)
+    words += WIFSIGNALED(*status_) ? ": the kernel was out of memory" : ": out of memory";
+  return words;
 }
 
 }  // namespace traind

@@ -45,6 +45,10 @@ class WorkerProcess {
   void kill() noexcept;
   // waitpid's status once the process has ended.
   std::optional<int> ended();
+  // After its end: whether that was for want of memory, as far as the system tells.
+  bool ended_for_memory() const noexcept { return ended_for_memory_; }
+  // Likewise: how it ended, in words.
+  std::string end_words() const;
   // Lets the worker live on without us: it sees the end of its control pipe, saves and ends.
   void leave() noexcept { left_ = true; }
 
@@ -57,6 +61,8 @@ class WorkerProcess {
   FrameReader frames_;
   std::optional<int> status_;
   std::int64_t acknowledged_ = -1;
+  std::int64_t kills_before_ = -1;  // of the kernel, for want of memory
+  bool ended_for_memory_ = false;
   bool left_ = false;
 };
 

@@ -14,6 +14,9 @@
 namespace traind {
 namespace {
 
+// Small enough that a slow disk is seen to move.
+constexpr std::size_t kReadAtOnce = std::size_t{4} << 20;
+
 // Closes on every way out of a scope. Errors of close() say nothing after fsync or a read.
 class Descriptor {
  public:
@@ -147,7 +150,8 @@ void write_durably(FileOps& files, const std::string& path, const std::string& c
   write_durably(files, path, std::span(&part, 1));
 }
 
-std::string read_whole(const std::string& path, std::uint64_t limit) {
+std::string read_whole(const std::string& path, std::uint64_t limit,
+                       const std::function<void()>& on_read) {
   const int fd = open_retrying(path, O_RDONLY);
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
     throw Error(ErrorKind::kNotFound, "no such file: " + path);
@@ -167,11 +171,13 @@ std::string read_whole(const std::string& path, std::uint64_t limit) {
     }
     // One byte more than expected, so that the end is seen without another round.
     if (size == bytes.size()) bytes.resize(std::max<std::size_t>(expected + 1, size * 2 + 4096));
-    const ssize_t got = ::read(fd, bytes.data() + size, bytes.size() - size);
+    const std::size_t piece = std::min(bytes.size() - size, kReadAtOnce);
+    const ssize_t got = ::read(fd, bytes.data() + size, piece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw system_error("cannot read " + path, errno);
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
+    if (on_read) on_read();
   }
   bytes.resize(size);
   return bytes;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,8 +46,10 @@ void write_durably(FileOps& files, const std::string& path, const std::string& c
 // The suffix of temporary files that write_durably leaves after a crash: ".tmp".
 inline constexpr const char* kTemporarySuffix = ".tmp";
 
-// Whole file as bytes. Throws Error(kNotFound | kIo), and Error(kData) above `limit` bytes.
-std::string read_whole(const std::string& path, std::uint64_t limit = std::uint64_t{1} << 30);
+// Whole file as bytes. `on_read` (may be empty) is called after each piece of a few MiB; what it
+// throws is passed on. Throws Error(kNotFound | kIo), and Error(kData) above `limit` bytes.
+std::string read_whole(const std::string& path, std::uint64_t limit = std::uint64_t{1} << 30,
+                       const std::function<void()>& on_read = {});
 
 // Creates the folder and its parents, mode 0750, durably. Existing is fine. Throws Error(kIo).
 void make_folders(const std::string& path);

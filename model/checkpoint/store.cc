@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -21,31 +22,50 @@ constexpr std::string_view kSuffix = ".safetensors";
 constexpr const char* kStepKey = "traind.step";
 // Small enough that a slow disk is seen to move, large enough to cost nothing.
 constexpr std::size_t kChunk = std::size_t{4} << 20;
-constexpr std::uint64_t kSyncEvery = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMostUnsynced = std::uint64_t{64} << 20;
+constexpr std::chrono::seconds kQuickSync{1};
 
-// Passes everything on and tells of each movement. Syncs every 64 MiB: one fsync of a large file
-// on a slow disk would look like a hang, and would hold up every other writer of that disk.
+// Passes everything on and tells of each movement. Syncs every 64 MiB, and more often on a disk
+// that takes long for less: one fsync of a large file on a slow disk would look like a hang, and
+// would hold up every other writer of that disk.
 class ReportingFiles final : public FileOps {
  public:
   ReportingFiles(FileOps& files, const std::function<void(std::uint64_t)>& wrote)
       : files_(files), wrote_(wrote) {}
 
-  int create(const std::string& path) override { return files_.create(path); }
+  int create(const std::string& path) override {
+    const int fd = files_.create(path);
+    report();
+    return fd;
+  }
   void write(int fd, std::span<const std::byte> bytes, const std::string& path) override {
     files_.write(fd, bytes, path);
     written_ += bytes.size();
     report();
-    if (written_ - synced_ >= kSyncEvery) sync(fd, path);
+    if (written_ - synced_ >= sync_every_) sync(fd, path);
   }
   void sync(int fd, const std::string& path) override {
+    const auto begin = std::chrono::steady_clock::now();
     files_.sync(fd, path);
     synced_ = written_;
+    const bool quick = std::chrono::steady_clock::now() - begin < kQuickSync;
+    sync_every_ = quick ? std::min(2 * sync_every_, kMostUnsynced)
+                        : std::max<std::uint64_t>(sync_every_ / 2, kChunk);
     report();
   }
   void close(int fd) noexcept override { files_.close(fd); }
-  void rename(const std::string& from, const std::string& to) override { files_.rename(from, to); }
-  void remove(const std::string& path) override { files_.remove(path); }
-  void sync_directory(const std::string& path) override { files_.sync_directory(path); }
+  void rename(const std::string& from, const std::string& to) override {
+    files_.rename(from, to);
+    report();
+  }
+  void remove(const std::string& path) override {
+    files_.remove(path);
+    report();
+  }
+  void sync_directory(const std::string& path) override {
+    files_.sync_directory(path);
+    report();
+  }
 
  private:
   void report() const {
@@ -56,6 +76,7 @@ class ReportingFiles final : public FileOps {
   const std::function<void(std::uint64_t)>& wrote_;
   std::uint64_t written_ = 0;
   std::uint64_t synced_ = 0;
+  std::uint64_t sync_every_ = kChunk;  // until the disk is known
 };
 
 void append_chunks(std::vector<std::span<const std::byte>>& parts,
@@ -181,10 +202,10 @@ std::vector<std::string> CheckpointStore::list() const {
   return names_in(folder_, step_of_checkpoint);
 }
 
-void CheckpointStore::remove_leftovers() {
+void CheckpointStore::remove_leftovers(FileOps& files) {
   if (removed_leftovers_) return;
   for (const std::string& name : names_in(folder_, step_of_leftover)) {
-    files_.remove(folder_ + "/" + name);
+    files.remove(folder_ + "/" + name);
   }
   removed_leftovers_ = true;
 }
@@ -192,7 +213,8 @@ void CheckpointStore::remove_leftovers() {
 void CheckpointStore::save(std::int64_t step, const CheckpointView& view,
                            const std::function<void(std::uint64_t)>& wrote) {
   const std::string name = checkpoint_name(step);
-  remove_leftovers();
+  ReportingFiles reporting(files_, wrote);
+  remove_leftovers(reporting);
   CheckpointView stamped = view;
   stamped.metadata[kStepKey] = std::to_string(step);
   const std::string header = encode_header(stamped);
@@ -201,7 +223,6 @@ void CheckpointStore::save(std::int64_t step, const CheckpointView& view,
   for (const TensorView& tensor : view.tensors) {
     append_chunks(parts, std::as_bytes(tensor.values));
   }
-  ReportingFiles reporting(files_, wrote);
   removed_leftovers_ = false;  // as long as it is not known that this save leaves none
   write_durably(reporting, folder_ + "/" + name, parts);
   removed_leftovers_ = true;
@@ -209,7 +230,8 @@ void CheckpointStore::save(std::int64_t step, const CheckpointView& view,
   newest_saved_ = std::max(newest_saved_, step);
 }
 
-LoadedCheckpoint CheckpointStore::load(const std::string& file) const {
+LoadedCheckpoint CheckpointStore::load(const std::string& file,
+                                       const std::function<void()>& on_read) const {
   LoadedCheckpoint loaded;
   loaded.file = file;
   loaded.step = step_of_checkpoint(file);
@@ -217,11 +239,12 @@ LoadedCheckpoint CheckpointStore::load(const std::string& file) const {
   if (loaded.step < 0) throw Error(ErrorKind::kNotFound, "not a checkpoint's name: " + path);
   try {
     check_metadata(read_metadata(path), loaded.step);
-    const std::string bytes = read_whole(path, size_of_file(path));
+    const std::string bytes = read_whole(path, size_of_file(path), on_read);
     loaded.bytes = bytes.size();
     loaded.content = decode_checkpoint(std::as_bytes(std::span(bytes)));
     check_metadata(loaded.content.metadata, loaded.step);
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
     unreadable_.insert(file);
     if (error.kind() != ErrorKind::kCorrupt && error.kind() != ErrorKind::kState) throw;
     throw Error(error.kind(), path + ": " + error.what());
@@ -249,11 +272,11 @@ std::optional<LoadedCheckpoint> CheckpointStore::newest_good(
     }
     try {
       if (hooks.on_load) hooks.on_load(name);
-      LoadedCheckpoint loaded = load(name);
+      LoadedCheckpoint loaded = load(name, hooks.on_read);
       if (hooks.accept) hooks.accept(loaded);
       return loaded;
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kState) throw;
+      if (error.kind() == ErrorKind::kState || error.kind() == ErrorKind::kCancelled) throw;
       unreadable_.insert(name);
       if (on_bad) on_bad(name, error.what());
     }
@@ -272,7 +295,8 @@ bool CheckpointStore::is_readable(const std::string& file) const {
   }
 }
 
-std::vector<std::string> CheckpointStore::prune(int keep, std::int64_t best) {
+std::vector<std::string> CheckpointStore::prune(int keep, std::int64_t best,
+                                                const std::function<void()>& looked) {
   std::vector<std::string> removed;
   int kept = 0;
   for (const std::string& name : list()) {
@@ -284,6 +308,7 @@ std::vector<std::string> CheckpointStore::prune(int keep, std::int64_t best) {
       files_.remove(folder_ + "/" + name);
       removed.push_back(name);
     }
+    if (looked) looked();
   }
   return removed;
 }

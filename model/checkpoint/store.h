@@ -32,10 +32,13 @@ struct LoadedCheckpoint {
   CheckpointContent content;
 };
 
-// Who else has a say in which checkpoint is taken; both may be empty.
+// Who else has a say in which checkpoint is taken; each may be empty.
 struct LoadHooks {
   // Hears each file before it is read: if the reading crashes this process, that was the one.
   std::function<void(const std::string& file)> on_load;
+  // Called while a file is read: a large one on a slow disk takes minutes. May throw
+  // Error(kCancelled) to give up, which newest_good() passes on.
+  std::function<void()> on_read = {};
   // Throws Error(kCorrupt) for one that is intact and yet not to be used.
   std::function<void(const LoadedCheckpoint&)> accept;
 };
@@ -49,10 +52,10 @@ class CheckpointStore {
   // Names of all checkpoints, newest first, good or not. Throws Error(kIo), also when the folder
   // is gone: that must not look like a run without checkpoints.
   std::vector<std::string> list() const;
-  // Durable when it returns. `wrote` (may be empty) hears the bytes written or synced so far. The
-  // first save, and each after a failed one, removes leftover temporary files of ours. Throws
-  // Error(kIo | kNoSpace); the files that were there are then untouched, and the next save may work
-  // again.
+  // Durable when it returns. `wrote` (may be empty) hears the bytes written so far, each time that
+  // something was written, synced, renamed or removed. The first save, and each after a failed one,
+  // removes leftover temporary files of ours. Throws Error(kIo | kNoSpace); the files that were
+  // there are then untouched, and the next save may work again.
   void save(std::int64_t step, const CheckpointView& view,
             const std::function<void(std::uint64_t)>& wrote = {});
   // Newest that is intact; every bad one before it is told to `on_bad(file, why)`, and so is every
@@ -62,16 +65,18 @@ class CheckpointStore {
   std::optional<LoadedCheckpoint> newest_good(
       const std::function<void(const std::string&, const std::string&)>& on_bad,
       const LoadHooks& hooks = {}) const;
-  // Throws Error(kNotFound | kCorrupt | kIo | kState).
-  LoadedCheckpoint load(const std::string& file) const;
+  // `on_read` as in LoadHooks. Throws Error(kNotFound | kCorrupt | kIo | kState).
+  LoadedCheckpoint load(const std::string& file, const std::function<void()>& on_read = {}) const;
   // Removes all but the newest `keep` (at least 1) and the one of step `best` (-1 = none). Files
   // that are newer than the newest saved by this object are left alone, and so are files that
-  // cannot be read; neither counts. Returns what it removed. Throws Error(kIo).
-  std::vector<std::string> prune(int keep, std::int64_t best);
+  // cannot be read; neither counts. `looked` (may be empty) is called after each file that was
+  // looked at or removed. Returns what it removed. Throws Error(kIo).
+  std::vector<std::string> prune(int keep, std::int64_t best,
+                                 const std::function<void()>& looked = {});
 
  private:
   bool is_readable(const std::string& file) const;
-  void remove_leftovers();
+  void remove_leftovers(FileOps& files);
 
   FileOps& files_;
   const std::string folder_;

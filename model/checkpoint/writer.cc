@@ -38,7 +38,8 @@ struct CheckpointWriter::Impl {
   void run();
   SaveResult save();
   void write(SaveResult& result);
-  void moved();
+  void begin();
+  void moved(std::uint64_t bytes);
   std::optional<SaveResult> take();
 
   // Constant after construction.
@@ -54,8 +55,12 @@ struct CheckpointWriter::Impl {
   // Guarded by mutex.
   bool busy = false;
   bool stopping = false;
-  std::uint64_t moves = 0;       // chunks written and syncs done, ever
+  std::uint64_t moves = 0;       // chunks written, syncs and renames done, ever
   std::uint64_t told_moves = 0;  // of which `alive` has heard
+  // Of the save under way.
+  Clock::time_point moved_at;  // its last move, or its beginning
+  std::uint64_t written = 0;
+  bool given_up = false;
   std::deque<SaveResult> results;
 
   std::thread thread;
@@ -84,13 +89,14 @@ SaveResult CheckpointWriter::Impl::save() {
   } catch (const Error& error) {
     result.error = error;
     return result;
-  } catch (const std::exception& error) {
-    result.error = Error(ErrorKind::kInternal, std::string("saving failed: ") + error.what());
+  } catch (const std::exception& caught) {
+    const Error error = error_of(caught);
+    result.error = Error(error.kind(), std::string("saving failed: ") + error.what());
     return result;
   }
   // Only now is there something newer to fall back on.
   try {
-    result.pruned = store.prune(request.keep, request.best_step);
+    result.pruned = store.prune(request.keep, request.best_step, [&] { moved(result.bytes); });
   } catch (const Error& error) {
     result.prune_error = error;
   }
@@ -111,17 +117,30 @@ void CheckpointWriter::Impl::write(SaveResult& result) {
   }
   result.digest = digest_of(digested);
   view.metadata[kDigestKey] = result.digest;
-  moved();
+  moved(0);
   store.save(request.step, view, [&](std::uint64_t bytes) {
     result.bytes = bytes;
-    moved();
+    moved(bytes);
   });
   result.write_seconds = seconds_since(start);
 }
 
-void CheckpointWriter::Impl::moved() {
+// With mutex held.
+void CheckpointWriter::Impl::begin() {
+  busy = true;
+  told_moves = moves;
+  moved_at = Clock::now();
+  written = 0;
+  given_up = false;
+  changed.notify_all();
+}
+
+void CheckpointWriter::Impl::moved(std::uint64_t bytes) {
   const std::lock_guard lock(mutex);
   ++moves;
+  moved_at = Clock::now();
+  written = bytes;
+  if (given_up) throw Error(ErrorKind::kCancelled, "given up for a newer checkpoint");
 }
 
 // With mutex held.
@@ -157,10 +176,8 @@ bool CheckpointWriter::submit(SaveRequest request, bool wait) {
   request.snapshot = nullptr;
   lock.lock();
   impl_->request = std::move(request);
-  impl_->busy = true;
-  impl_->told_moves = impl_->moves;
   impl_->stall_seconds = seconds_since(start);
-  impl_->changed.notify_all();
+  impl_->begin();
   return true;
 }
 
@@ -169,10 +186,19 @@ void CheckpointWriter::again() {
   if (impl_->busy || !impl_->row) {
     throw Error(ErrorKind::kInternal, "there is no failed save to try again");
   }
-  impl_->busy = true;
-  impl_->told_moves = impl_->moves;
   impl_->stall_seconds = 0;
-  impl_->changed.notify_all();
+  impl_->begin();
+}
+
+void CheckpointWriter::hurry() {
+  const std::lock_guard lock(impl_->mutex);
+  const std::uint64_t half = impl_->request.row_size * sizeof(float) / 2;
+  impl_->given_up = impl_->busy && impl_->written < half;
+}
+
+double CheckpointWriter::still_seconds() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->busy ? seconds_since(impl_->moved_at) : 0;
 }
 
 std::optional<SaveResult> CheckpointWriter::poll() {

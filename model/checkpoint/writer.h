@@ -73,6 +73,12 @@ class CheckpointWriter {
   // Waits for the save under way, if any, then as poll(): call again until it is empty. Calls
   // `alive` about every 200 ms in which bytes were written or synced, not while nothing moves.
   std::optional<SaveResult> wait(const std::function<void()>& alive = {});
+  // What comes next is wanted soon: a save under way of which less than half is written ends with
+  // Error(kCancelled), and nothing of it stays. Does not wait.
+  void hurry();
+  // Since the save under way moved: a piece written, synced, renamed or removed. 0 = none is under
+  // way. Does not wait.
+  double still_seconds() const;
 
  private:
   struct Impl;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <exception>
 #include <future>
 #include <unordered_map>
@@ -22,11 +23,22 @@ namespace sp = sentencepiece;
 
 constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::chrono::milliseconds kBetweenSigns{20};
+constexpr double kSignOfLife = 1e-3;  // of processor time; a thread that hangs uses none
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ErrorKind::kData, "sentencepiece model: " + why +
                                     "; give a file that spm_train has written, or leave it out "
                                     "to have one learnt");
+}
+
+// Processor time of all threads but the calling one. Sentencepiece shows no other life than this.
+double seconds_of_others() {
+  const auto seconds = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  };
+  return seconds(CLOCK_PROCESS_CPUTIME_ID) - seconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 // Hands the lines to sentencepiece; ends early when told to.
@@ -151,8 +163,12 @@ std::string learn_subwords(const SubwordLines& lines, std::int64_t pieces,
     LineSupply supply(lines, stop);
     return sp::SentencePieceTrainer::Train(settings_for(pieces), &supply, &bytes);
   });
+  double shown = 0;
   try {
     while (learning.wait_for(kBetweenSigns) != std::future_status::ready) {
+      const double used = seconds_of_others();
+      if (used - shown < kSignOfLife) continue;
+      shown = used;
       if (on_progress) on_progress();
     }
   } catch (...) {

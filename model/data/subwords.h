@@ -59,9 +59,9 @@ inline constexpr std::int64_t kMostSubwordLines = 500'000;
 // The bytes of a unigram model (Kudo, "Subword Regularization", ACL 2018) of at most `pieces`
 // pieces; fewer where the text does not give so many. Text is not normalised, and of its characters
 // the rarest 0.05 % get no piece. The same lines give the same bytes. Waits, minutes for a large
-// corpus, and calls `on_progress` (may be empty) meanwhile, from the caller's thread; what that
-// throws is passed on once sentencepiece is done. Throws Error(kData) where the lines do not
-// suffice or `pieces` cannot hold their characters.
+// corpus, and calls `on_progress` (may be empty) from the caller's thread whenever the learning has
+// used some milliseconds of a processor; what that throws is passed on once sentencepiece is done.
+// Throws Error(kData) where the lines do not suffice or `pieces` cannot hold their characters.
 std::string learn_subwords(const SubwordLines& lines, std::int64_t pieces,
                            const std::function<void()>& on_progress);
 

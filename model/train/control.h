@@ -14,6 +14,10 @@ class TrainerControl {
   void request_stop() noexcept { stop_.store(true); }
   bool stop_requested() const noexcept { return stop_.load(); }
 
+  // From now on there may be something to save. Before, a stop may simply end the process.
+  void began() noexcept { began_.store(true); }
+  bool has_begun() const noexcept { return began_.load(); }
+
   // Save at the next step, then go on.
   void request_save() noexcept { save_.store(true); }
   bool take_save_request() noexcept { return save_.exchange(false); }
@@ -30,6 +34,7 @@ class TrainerControl {
  private:
   static_assert(std::atomic<bool>::is_always_lock_free);
   std::atomic<bool> stop_{false};
+  std::atomic<bool> began_{false};
   std::atomic<bool> save_{false};
   std::atomic<std::int64_t> stored_{-1};
 };

@@ -101,6 +101,9 @@ struct Progress {
   double seconds_left = -1;        // to the end of the run; -1 = not known yet
   GpuGauges gpu = {};
   std::string trouble = {};  // what is wrong and lasts, in words for people; empty = nothing
+  // For how long the checkpoint under way has not moved: nothing written, synced or renamed. Steps
+  // that go on meanwhile say nothing about it. 0 = none is under way.
+  double save_still_seconds = 0;
 };
 
 // Mean over the `batches` steps that end at `step`. One row; (run, step) is its key.
@@ -187,7 +190,7 @@ enum class EndReason { kAllEpochs, kStopRequested, kEarlyStop, kStepLimit, kTime
 struct RunEnded {
   EndReason reason = EndReason::kAllEpochs;
   std::int64_t step = 0;
-  int epoch = 0;
+  int epoch = 0;  // 0 = stopped before the first step could be taken; the rest says nothing then
   std::string digest;
   double trained_seconds = 0;
 };

@@ -57,12 +57,14 @@ void check_owner(const RunFile& run, const LoadedCheckpoint& loaded) {
 }
 
 std::optional<LoadedCheckpoint> newest_checkpoint(const RunFile& run, const CheckpointStore& store,
+                                                  const PrepareOptions& options,
                                                   EventSink& events) {
   const auto on_bad = [&](const std::string& file, const std::string& why) {
     events.on_event(Notice{ErrorKind::kCorrupt, "passed over checkpoint " + file + ": " + why});
   };
   LoadHooks hooks;
   hooks.on_load = [&](const std::string& file) { events.on_event(CheckpointLoading{file}); };
+  hooks.on_read = options.on_progress;
   hooks.accept = [&](const LoadedCheckpoint& loaded) { check_owner(run, loaded); };
   return store.newest_good(on_bad, hooks);
 }
@@ -215,7 +217,7 @@ Preparation prepare(const RunFile& run, const PrepareOptions& options, Checkpoin
   Preparation out;
   out.run = run;
   read_corpus(options, events, out);
-  const auto loaded = newest_checkpoint(run, store, events);
+  const auto loaded = newest_checkpoint(run, store, options, events);
   std::optional<InitialWeights> initial;
   if (loaded) {
     resume(options, *loaded, events, out);

@@ -35,7 +35,8 @@ struct PrepareOptions {
   FileOps* files = &posix_files();
   bool needs_space = false;  // refuse a new run whose checkpoints do not fit on the disk
   MakeDevice make_device = make_backend;
-  std::function<void()> on_progress;  // called while the corpus is read; may throw to give up
+  // Called while the corpus or a checkpoint is read; may throw Error(kCancelled) to give up.
+  std::function<void()> on_progress;
 };
 
 struct Preparation {

@@ -145,6 +145,7 @@ void RunSaver::tell(const SaveResult& result) {
   under_way_ = false;
   // Known before the disk is asked, so it is there also when that fails.
   if (reason_ == CheckpointReason::kEpoch) held_.back().epoch.digest = result.digest;
+  if (result.error && result.error->kind() == ErrorKind::kCancelled) return;
   if (result.error) return tell_failure(*result.error);
   newest_digest_ = result.digest;
   durable_step_ = result.step;
@@ -227,7 +228,11 @@ void RunSaver::save(TrainState& state, double trained_seconds, double epoch_seco
 }
 
 void RunSaver::save_epoch(TrainState& state, double trained_seconds, const Alive& alive) {
-  finish(alive);
+  // An interval's save, which a stop has no time for.
+  finish([&] {
+    if (control_.stop_requested() && !kept_) writer_.hurry();
+    if (alive) alive();
+  });
   submit(state, trained_seconds, 0, CheckpointReason::kEpoch, true);
   epoch_ = state.epochs.back().epoch;  // the state is in the next one already
   held_.push_back({state.epochs.back()});
@@ -250,6 +255,8 @@ void RunSaver::save_last(const Alive& alive) {
 
 void RunSaver::save_stop(TrainState& state, double trained_seconds, double epoch_seconds,
                          const Alive& alive) {
+  // An older state is worth waiting for only when most of it is written.
+  if (!kept_ && taken_batches_ != state.batches) writer_.hurry();
   finish(alive);
   if (durable_step_ == state.step) return;
   delay_ = patience_.first;

@@ -61,6 +61,8 @@ class RunSaver {
   // For Progress: what keeps checkpoints from being saved, and what that means for training. Empty
   // when the newest save has worked.
   std::string trouble() const;
+  // As CheckpointWriter's, of the save under way.
+  double still_seconds() const { return writer_.still_seconds(); }
   // How long training has waited for a disk that refuses, since this was last asked. Seconds.
   double take_waited();
 

@@ -53,6 +53,7 @@ struct Trainer::Session {
         state(ready.state),
         events(sink),
         control(trainer_control),
+        target(options.target),
         saver(run, ready, store, sink, trainer_control, options.patience),
         pace(state.trained_seconds, Clock::now()),
         ledger(*ready.model, state, pace),
@@ -65,6 +66,7 @@ struct Trainer::Session {
   TrainState& state;
   EventSink& events;
   TrainerControl& control;
+  const std::optional<TrainingTarget> target;
   RunSaver saver;
   Pace pace;
   StepLedger ledger;
@@ -83,7 +85,7 @@ struct Trainer::Session {
   void open_epoch();
   bool train_epoch();
   bool finish_epoch();
-  void update(const std::vector<Batch>& group);
+  bool update(const std::vector<Batch>& group);
   void after_update(std::int64_t batches_before);
   void look_for_limit();
   void finish_row();
@@ -94,11 +96,13 @@ struct Trainer::Session {
   double rate() const { return rate_of(run, state, state.step, batches); }
   double trained_seconds() const { return pace.trained_seconds(Clock::now()); }
   double seconds_in_epoch() const;
+  bool arrived() const;
   void end(EndReason reason);
 };
 
 void Trainer::Session::begin() {
   open_epoch();
+  control.began();
   events.on_event(started_record(ready, batches));
   for (const SettingChanged& change : ready.changes) events.on_event(change);
   // What the last worker may not have got across. Whoever has it already replaces it by itself.
@@ -157,6 +161,7 @@ void Trainer::Session::tell_progress(Phase phase, bool now) {
   }
   if (gauges) progress.gpu = gauges();
   progress.trouble = saver.trouble();
+  progress.save_still_seconds = saver.still_seconds();
   events.on_event(progress);
 }
 
@@ -177,26 +182,33 @@ void Trainer::Session::leave_out_waits() {
 
 // Everything about the update is decided by (run file, corpus, seed, state). One that loss scaling
 // skips counts like any other, in the state as in Adam's bias correction: whether it was skipped is
-// known only when the next one is under way.
-void Trainer::Session::update(const std::vector<Batch>& group) {
+// known only when the next one is under way. False when a stop came between two of its batches, of
+// which there may be many: then nothing of it counts, and its gradients are left behind.
+bool Trainer::Session::update(const std::vector<Batch>& group) {
   TrainingPass pass;
   pass.seed = run.seed;
   pass.smoothing = static_cast<float>(run.train.label_smoothing);
   for (const Batch& batch : group) pass.tokens += batch.target_tokens();
   std::int64_t examples = 0;
   std::int64_t tokens = pass.tokens;
+  pass.draw = static_cast<std::uint64_t>(state.batches);
   for (const Batch& batch : group) {
-    pass.draw = static_cast<std::uint64_t>(state.batches);
+    if (&batch != &group.front()) {
+      if (control.stop_requested()) return false;
+      tell_progress(Phase::kTraining);
+    }
     ready.model->forward_backward(pair_of(batch), pass);
-    ++state.batches;
-    ++state.batch;
+    ++pass.draw;
     examples += batch.batch_size;
     tokens += batch.source_tokens();
   }
+  state.batches += static_cast<std::int64_t>(group.size());
+  state.batch += static_cast<std::int64_t>(group.size());
   ++state.step;
   state.inputs += examples;
   ready.model->update(update_settings(run.train), state.step, static_cast<float>(rate()));
   ledger.taken(examples, tokens);
+  return true;
 }
 
 void Trainer::Session::finish_row() {
@@ -209,7 +221,15 @@ void Trainer::Session::finish_row() {
 }
 
 void Trainer::Session::look_for_limit() {
-  limited = state.batch > 0 && reached_limit(run.train, state, trained_seconds()).has_value();
+  const bool reached = target ? target->cut_short && state.step == target->step
+                              : reached_limit(run.train, state, trained_seconds()).has_value();
+  limited = state.batch > 0 && reached;
+}
+
+// Also when it was passed by: going on would be of no use.
+bool Trainer::Session::arrived() const {
+  if (!target || state.step < target->step) return false;
+  return state.step > target->step || state.batch == target->batch;
 }
 
 // A row ends with the update that brings the epoch's batches to a multiple of report.every_batches
@@ -226,7 +246,7 @@ void Trainer::Session::after_update(std::int64_t batches_before) {
   tell_progress(Phase::kTraining);
 }
 
-// False when a stop came in between.
+// False when a stop came in between, or the target.
 bool Trainer::Session::train_epoch() {
   try {
     open_epoch();
@@ -244,18 +264,18 @@ bool Trainer::Session::train_epoch() {
       accumulate + 1);
   look_for_limit();
   while (state.batch < batches && !limited) {
-    if (control.stop_requested()) break;
+    if (control.stop_requested() || arrived()) break;
     const std::int64_t before = state.batch;
     std::vector<Batch> group;
     while (group.size() < accumulate &&
            before + static_cast<std::int64_t>(group.size()) < batches) {
       group.push_back(stream.next());
     }
-    update(group);
+    if (!update(group)) break;
     after_update(before);
   }
   ledger.settle();
-  return state.batch == batches || limited;
+  return (state.batch == batches || limited) && !arrived();
 }
 
 void Trainer::Session::save_when_due() {
@@ -338,11 +358,11 @@ void Trainer::run() {
   session.begin();
   for (;;) {
     // A limit that was reached in the middle of an epoch waits for that epoch's validation.
-    if (session.state.batch == 0) {
+    if (session.state.batch == 0 && !options_.target) {
       const auto reason = reason_to_end(run_.train, session.state, session.trained_seconds());
       if (reason) return session.end(*reason);
     }
-    if (!session.train_epoch() || !session.finish_epoch()) {
+    if (session.arrived() || !session.train_epoch() || !session.finish_epoch()) {
       return session.end(EndReason::kStopRequested);
     }
   }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "model/backend/backend.h"
@@ -20,12 +21,22 @@
 
 namespace traind {
 
+// A place on the way, where training is to end with a checkpoint as at a stop: TrainState's, of a
+// checkpoint that was once saved there.
+struct TrainingTarget {
+  std::int64_t step = 0;
+  std::int64_t batch = 0;  // 0 = its epoch is validated
+  bool cut_short = false;  // a limit ended that epoch
+};
+
 struct TrainerOptions {
   RunFolder folder;
   bool accept_changed_data = false;
   Changes changes;                  // what may differ from the run file that the run began with
   FileOps* files = &posix_files();  // for checkpoints
   SavePatience patience;            // with a disk that refuses them
+  // Where to end (verification.h); then no limit of the run file ends anything.
+  std::optional<TrainingTarget> target;
   // Refuse to begin a run whose checkpoints do not fit on the disk; else that is told as a Notice.
   bool needs_space = false;
   std::function<ChosenBackend(const DeviceChoice&)> make_device = make_backend;

@@ -6,6 +6,7 @@
 #include "model/backend/backend.h"
 #include "model/base/error.h"
 #include "model/base/files.h"
+#include "model/base/plain_text.h"
 #include "model/data/corpus.h"
 #include "model/train/checkpoint_space.h"
 #include "model/train/initial_weights.h"
@@ -28,12 +29,7 @@ RunFile read_run_file(const CheckArguments& arguments) {
   const std::string label = arguments.label.empty() ? arguments.run_file : arguments.label;
   RunFile run = parse_run_file(read_whole(arguments.run_file, kLargestRunFile), label, base);
   if (!arguments.name.empty()) run.name = arguments.name;
-  if (run.name.empty()) run.name = std::filesystem::path(label).stem().string();
-  if (!is_valid_run_name(run.name)) {
-    throw Error(ErrorKind::kConfig,
-                "the run needs a name that begins with a letter or digit and goes on with at most "
-                "63 letters, digits, '.', '_' or '-': set `name` in the run file or give --name");
-  }
+  give_name(run, label);
   return run;
 }
 
@@ -58,7 +54,8 @@ void check(const CheckArguments& arguments, v1::CheckReport& report) {
   report.set_valid_examples(corpus->report().valid_examples);
   report.set_skipped_lines(corpus->report().skipped_lines);
   for (const BadLine& bad : corpus->report().first_bad) {
-    report.add_notices("skipped " + bad.file + ":" + std::to_string(bad.line) + ": " + bad.what);
+    report.add_notices(
+        one_line("skipped " + bad.file + ":" + std::to_string(bad.line) + ": " + bad.what));
   }
   const std::uint64_t bytes =
       checkpoint_bytes(planned_shape(run, *corpus, arguments.from), run.train.optimizer);
@@ -75,16 +72,23 @@ void check(const CheckArguments& arguments, v1::CheckReport& report) {
 
 }  // namespace
 
+void give_name(RunFile& run, const std::string& run_file) {
+  if (run.name.empty()) run.name = std::filesystem::path(run_file).stem().string();
+  if (is_valid_run_name(run.name)) return;
+  throw Error(ErrorKind::kConfig,
+              "the run needs a name that begins with a letter or digit and goes on with at most "
+              "63 letters, digits, '.', '_' or '-': set `name` in the run file, give --name, or "
+              "call the run file so");
+}
+
 int check_command(const CheckArguments& arguments) {
   v1::CheckReport report;
   try {
     check(arguments, report);
-  } catch (const Error& error) {
+  } catch (const std::exception& caught) {
+    const Error error = error_of(caught);
     report.set_kind(name_of(error.kind()));
-    report.set_message(error.what());
-  } catch (const std::exception& error) {
-    report.set_kind(name_of(ErrorKind::kInternal));
-    report.set_message(error.what());
+    report.set_message(one_line(error.what()));
   }
   return write_frame(STDOUT_FILENO, report.SerializeAsString()) ? 0 : 1;
 }

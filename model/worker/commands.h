@@ -1,4 +1,4 @@
-// The five things that traind-worker does; docs/worker.md describes them for those who call it.
+// The six things that traind-worker does; docs/worker.md describes them for those who call it.
 //
 // Each runs on the main thread to its end and returns the exit status. They throw Error only for
 // what happens before there is a way to tell it otherwise.
@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "model/train/run_file.h"
 #include "model/train/translator.h"
 
 namespace traind {
@@ -42,6 +43,10 @@ struct CheckArguments {
 // Writes one framed CheckReport to standard output. The status is 0 whatever it says.
 int check_command(const CheckArguments& arguments);
 
+// A run file without a name has its own file's, which becomes a folder's: Error(kConfig) when it is
+// no name for a run.
+void give_name(RunFile& run, const std::string& run_file);
+
 struct TranslateArguments {
   std::string folder;
   TranslateOptions options;
@@ -55,5 +60,14 @@ struct HeldOutArguments {
 };
 // Writes the examples that the run is validated on, as it sees them.
 int held_out_command(const HeldOutArguments& arguments);
+
+struct VerifyArguments {
+  std::string folder;
+  std::string scratch;  // a folder of its own is made in it; empty = beside the run's
+  bool framed = false;  // VerifyMessages instead of words
+};
+// Trains from the newest checkpoint's predecessor to it, apart from the run, and compares. The
+// status is 1 when they differ, with `framed` only when nobody hears it.
+int verify_command(const VerifyArguments& arguments);
 
 }  // namespace traind

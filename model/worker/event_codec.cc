@@ -1,7 +1,11 @@
 #include "model/worker/event_codec.h"
 
+#include "model/base/plain_text.h"
+
 namespace traind {
 namespace {
+
+// Free text passes one_line(): a message that is not UTF-8 would be none to the daemon.
 
 v1::Phase to_proto(Phase phase) {
   switch (phase) {
@@ -128,7 +132,8 @@ struct Filler {
     to->set_seconds_left(from.seconds_left);
     to->set_phase(to_proto(from.phase));
     if (from.gpu.known()) fill(from.gpu, *to->mutable_gpu());
-    to->set_trouble(from.trouble);
+    to->set_trouble(one_line(from.trouble));
+    to->set_save_still_seconds(from.save_still_seconds);
   }
 
   void operator()(const MetricRow& from) const {
@@ -207,7 +212,7 @@ struct Filler {
 
   void operator()(const Notice& from) const {
     v1::Notice* to = out.mutable_notice();
-    to->set_text(from.text);
+    to->set_text(one_line(from.text));
     to->set_kind(name_of(from.kind));
   }
 
@@ -222,7 +227,7 @@ struct Filler {
 
   void operator()(const RunFailed& from) const {
     v1::RunFailed* to = out.mutable_run_failed();
-    to->set_message(from.message);
+    to->set_message(one_line(from.message));
     to->set_kind(name_of(from.kind));
   }
 };

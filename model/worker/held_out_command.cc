@@ -7,6 +7,7 @@
 #include "model/train/run_file.h"
 #include "model/train/run_folder.h"
 #include "model/worker/commands.h"
+#include "model/worker/console.h"
 
 namespace traind {
 namespace {
@@ -30,8 +31,8 @@ int held_out_command(const HeldOutArguments& arguments) {
   const bool language = run.model.kind == ModelKind::kLanguage;
   for (std::int64_t i = 0; i < corpus->report().valid_examples; ++i) {
     const Example example = corpus->valid(i);
-    if (!language) std::cout << column(example.source) << '\t';
-    std::cout << (language ? example.target : column(example.target)) << '\n';
+    if (!language) std::cout << result_line(column(example.source)) << '\t';
+    std::cout << result_line(language ? example.target : column(example.target)) << '\n';
   }
   return std::cout.flush() ? 0 : 1;
 }

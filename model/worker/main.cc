@@ -5,7 +5,9 @@
 
 #include "model/base/error.h"
 #include "model/worker/commands.h"
+#include "model/worker/console.h"
 #include "model/worker/control_reader.h"
+#include "model/worker/want_of_memory.h"
 
 namespace {
 
@@ -65,15 +67,27 @@ int run(int argc, char** argv) {
   CLI::App* held_out_app =
       app.add_subcommand("heldout", "Write the examples that the run is validated on");
   held_out_app->add_option("folder,--folder", held_out.folder, "The run's folder")->required();
+  traind::VerifyArguments verify;
+  CLI::App* verify_app =
+      app.add_subcommand("verify", "Train between the two newest checkpoints anew, and compare");
+  verify_app->add_option("folder,--folder", verify.folder, "The run's folder")->required();
+  verify_app->add_option("--scratch", verify.scratch,
+                         "Where to train meanwhile (default: beside the run's folder)");
+  verify_app->add_flag("--framed", verify.framed, "Answer in protobuf messages");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);
+    // CLI11 repeats what it was given.
+    traind::complain(error.what());
+    std::fputs("Run with --help for more information.\n", stderr);
+    return kUsage;
   }
   if (*train_app) return traind::train_command(train);
   if (*run_app) return traind::run_command(trained);
   if (*check_app) return traind::check_command(check);
   if (*held_out_app) return traind::held_out_command(held_out);
+  if (*verify_app) return traind::verify_command(verify);
   return traind::translate_command(translate);
 }
 
@@ -81,13 +95,12 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   traind::block_signals();
+  traind::prepare_for_want_of_memory();
   try {
     return run(argc, argv);
-  } catch (const traind::Error& error) {
-    std::fprintf(stderr, "traind-worker: %s\n", error.what());
+  } catch (const std::exception& caught) {
+    const traind::Error error = traind::error_of(caught);
+    traind::complain(error.what());
     return traind::exit_code(error.kind());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "traind-worker: %s\n", error.what());
-    return traind::exit_code(traind::ErrorKind::kInternal);
   }
 }

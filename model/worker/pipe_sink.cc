@@ -1,8 +1,8 @@
 #include "model/worker/pipe_sink.h"
 
-#include <cstdio>
 #include <exception>
 
+#include "model/worker/console.h"
 #include "model/worker/event_codec.h"
 #include "model/worker/frame.h"
 
@@ -13,7 +13,7 @@ void PipeSink::on_event(const Event& event) noexcept {
   try {
     broken_ = !write_frame(fd_, to_proto(event).SerializeAsString());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "traind-worker: %s\n", error.what());
+    complain(error.what());
     broken_ = true;
   }
   if (broken_) control_.request_stop();

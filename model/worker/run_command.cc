@@ -1,10 +1,10 @@
-#include <cstdio>
 #include <exception>
 
 #include "model/base/files.h"
 #include "model/train/run_file.h"
 #include "model/train/trainer.h"
 #include "model/worker/commands.h"
+#include "model/worker/console.h"
 #include "model/worker/control_reader.h"
 #include "model/worker/gpu_gauges.h"
 #include "model/worker/pipe_sink.h"
@@ -49,18 +49,15 @@ int run_command(const RunArguments& arguments) {
   try {
     train(arguments, events, control);
     return 0;
-  } catch (const Error& error) {
+  } catch (const std::exception& caught) {
+    const Error error = error_of(caught);
     if (error.kind() == ErrorKind::kCancelled) {
       events.on_event(RunEnded{EndReason::kStopRequested, 0, 0, "", 0});
       return 0;
     }
-    std::fprintf(stderr, "traind-worker: %s\n", error.what());
+    complain(error.what());
     events.on_event(RunFailed{error.kind(), error.what()});
     return exit_code(error.kind());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "traind-worker: %s\n", error.what());
-    events.on_event(RunFailed{ErrorKind::kInternal, error.what()});
-    return exit_code(ErrorKind::kInternal);
   }
 }
 

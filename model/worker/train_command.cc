@@ -41,7 +41,7 @@ int train_command(const TrainArguments& arguments) {
   const std::filesystem::path path = std::filesystem::absolute(arguments.run_file);
   RunFile run =
       parse_run_file(read_whole(arguments.run_file), arguments.run_file, path.parent_path());
-  if (run.name.empty()) run.name = path.stem();
+  give_name(run, arguments.run_file);
   TrainerControl control;
   const ControlReader reader(control, -1);
   TrainerOptions options;

@@ -7,9 +7,11 @@
 
 #include "model/base/error.h"
 #include "model/base/files.h"
+#include "model/base/plain_text.h"
 #include "model/train/run_file.h"
 #include "model/train/translator.h"
 #include "model/worker/commands.h"
+#include "model/worker/console.h"
 #include "model/worker/frame.h"
 #include "traind/v1/worker.pb.h"
 
@@ -43,7 +45,7 @@ void print(const v1::TranslateResult& result, bool grouped) {
   for (const v1::TranslateLine& line : result.results()) {
     for (const v1::TranslateAnswer& answer : line.answers()) {
       if (grouped) std::cout << std::fixed << std::setprecision(4) << answer.score() << '\t';
-      std::cout << answer.text() << '\n';
+      std::cout << result_line(answer.text()) << '\n';
     }
     if (grouped) std::cout << '\n';
   }
@@ -60,9 +62,10 @@ int translate_command(const TranslateArguments& arguments) {
   v1::TranslateResult result;
   try {
     result = translate(arguments);
-  } catch (const Error& error) {
+  } catch (const std::exception& caught) {
+    const Error error = error_of(caught);
     result.set_kind(name_of(error.kind()));
-    result.set_message(error.what());
+    result.set_message(one_line(error.what()));
   }
   return write_frame(STDOUT_FILENO, result.SerializeAsString()) ? 0 : 1;
 }

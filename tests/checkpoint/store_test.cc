@@ -288,6 +288,24 @@ TEST_F(Store, SaveReplacesATornFileOfTheSameStep) {
   EXPECT_EQ(store.newest_good(on_bad)->step, 2);
 }
 
+// Whoever waits for minutes of reading shows life meanwhile, and may be asked to stop: that makes
+// no file a bad one.
+TEST_F(Store, TellsOfReadingAndGivesItUpWhenToldSo) {
+  save({1, 2});
+  bool stop = true;
+  int pieces = 0;
+  LoadHooks hooks;
+  hooks.on_read = [&] {
+    ++pieces;
+    if (stop) throw Error(ErrorKind::kCancelled, "stopped");
+  };
+  EXPECT_EQ(error_of([&] { store.newest_good({}, hooks); }).kind(), ErrorKind::kCancelled);
+  EXPECT_EQ(pieces, 1);
+  stop = false;
+  EXPECT_EQ(store.newest_good({}, hooks)->step, 2);
+  EXPECT_GT(pieces, 1);
+}
+
 TEST_F(Store, FirstSaveRemovesLeftoversOfOursAlone) {
   const std::string leftover = path(5) + kTemporarySuffix;
   std::ofstream(leftover) << "torn";
@@ -307,7 +325,7 @@ TEST_F(Store, SyncsALargeFileAsItGrows) {
   std::vector<std::uint64_t> reports;
   slow.save(1, {{}, {{"large", {40, 1 << 20}, large}}},
             [&](std::uint64_t bytes) { reports.push_back(bytes); });
-  EXPECT_EQ(counting.syncs(), 3);  // 160 MiB: at 64, at 128 and at the end
+  EXPECT_GE(counting.syncs(), 6);  // 160 MiB: at 4, 12, 28, 60, 124 and the end, or more often
   EXPECT_TRUE(std::is_sorted(reports.begin(), reports.end()));
   EXPECT_GE(reports.size(), 40u);
   EXPECT_EQ(reports.back(), fs::file_size(path(1)));

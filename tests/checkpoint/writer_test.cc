@@ -36,12 +36,23 @@ class SteppedFiles final : public FileOps {
     changed_.notify_all();
   }
   void allow_all() { allow(1'000'000); }
+  // How many may be done beside those that were asked for.
+  void allow_more(int writes) {
+    std::unique_lock lock(mutex_);
+    allowed_ = wanted_ + writes;
+  }
+  // A write that may not be done yet has been asked for.
+  void until_waiting() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return wanted_ > allowed_; });
+  }
 
   int create(const std::string& path) override { return posix_files().create(path); }
   void write(int fd, std::span<const std::byte> bytes, const std::string& path) override {
     {
       std::unique_lock lock(mutex_);
       ++wanted_;
+      changed_.notify_all();
       changed_.wait(lock, [&] { return wanted_ <= allowed_; });
     }
     posix_files().write(fd, bytes, path);
@@ -244,6 +255,51 @@ TEST_F(Writer, ShowsNoLifeWhileNothingMoves) {
     changed.notify_all();
   });
   disk.join();
+}
+
+// Of 40,000 bytes in the row, each of the first two tensors has 16,000.
+SaveRequest large_request(std::int64_t step) {
+  SaveRequest request = request_of(step, 0);
+  request.tensors = {{"a", {4000}, 0, true}, {"b", {4000}, 4000, true}, {"c", {2000}, 8000, false}};
+  request.row_size = 10000;
+  request.snapshot = holding(std::vector<float>(10000, 1.0f));
+  return request;
+}
+
+TEST_F(Writer, GivesUpInAHurryWhatIsNotHalfDone) {
+  SteppedFiles files;
+  CheckpointStore store(files, folder.path());
+  CheckpointWriter writer(store);
+  const auto save_in_a_hurry_after = [&](int writes, std::int64_t step) {
+    files.allow_more(writes);
+    writer.submit(large_request(step), false);
+    files.until_waiting();
+    writer.hurry();
+    files.allow_all();
+    return *writer.wait();
+  };
+  const SaveResult early = save_in_a_hurry_after(2, 1);
+  ASSERT_TRUE(early.error);
+  EXPECT_EQ(early.error->kind(), ErrorKind::kCancelled);
+  EXPECT_THAT(store.list(), IsEmpty());
+  EXPECT_FALSE(save_in_a_hurry_after(3, 2).error);
+  EXPECT_THAT(store.list(), ElementsAre(checkpoint_name(2)));
+}
+
+// Somebody who goes on with steps meanwhile sees by it whether the save hangs.
+TEST_F(Writer, SaysHowLongASaveHasNotMoved) {
+  SteppedFiles files;
+  CheckpointStore store(files, folder.path());
+  CheckpointWriter writer(store);
+  EXPECT_EQ(writer.still_seconds(), 0) << "none is under way";
+  writer.submit(request_of(1, 1.0f), false);
+  while (writer.still_seconds() < 0.05) std::this_thread::yield();
+  files.allow(1);
+  while (writer.still_seconds() >= 0.05) std::this_thread::yield();
+  while (writer.still_seconds() < 0.05) std::this_thread::yield();
+  files.allow_all();
+  ASSERT_TRUE(writer.wait());
+  EXPECT_EQ(writer.still_seconds(), 0);
 }
 
 TEST_F(Writer, ReportsAFailedSaveAndTheNextWorks) {

@@ -79,6 +79,25 @@ def translate():
     write_all(1, framed(answer + text(4, "checkpoint-000000000003.safetensors")))
 
 
+def verify():
+    plan = open(option("--folder") + "/run.toml", encoding="utf-8").read().split()[1]
+    progress = number(1, 3) + number(4, 10) + number(5, 20) + number(6, 15) + real(7, 1.5)
+    write_all(1, framed(text(1, progress)))
+    with open(option("--scratch") + "/pid", "w", encoding="utf-8") as pid:
+        pid.write(str(os.getpid()))
+    if plan == "crash":
+        print("last words of a verification", file=sys.stderr)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if plan == "hang":
+        time.sleep(1000)
+    if plan == "garbage":
+        write_all(1, framed(b"\xff\xff\xff\xff\xff"))
+    if plan == "refuse":
+        write_all(1, framed(text(2, text(1, "state") + text(2, "one good checkpoint alone"))))
+    if plan == "same":
+        write_all(1, framed(text(2, number(3, 1) + text(16, "A fake processor"))))
+
+
 def stand_still():
     """Does nothing, for as long as the test that wants it so keeps the run's folder."""
     while os.path.isdir(option("--folder")):
@@ -186,6 +205,14 @@ class Run:
             self.progress()
             time.sleep(0.02)
 
+    def saving(self, still, seconds):
+        """Steps go on, and the checkpoint under way always moved last so many seconds before."""
+        until = time.monotonic() + float(seconds)
+        while time.monotonic() < until:
+            self.send(2, number(1, 3) + number(2, self.step) + number(3, self.epoch)
+                      + real(13, float(still)))
+            time.sleep(0.02)
+
     def malformed(self):
         write_all(3, struct.pack("<I", 5) + b"\xff\xff\xff\xff\xff")
         stand_still()
@@ -245,5 +272,7 @@ if __name__ == "__main__":
         check()
     elif sys.argv[1] == "translate":
         translate()
+    elif sys.argv[1] == "verify":
+        verify()
     else:
         Run(option("--folder")).play()

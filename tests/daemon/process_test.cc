@@ -9,6 +9,7 @@
 
 #include <array>
 
+#include "daemon/schema.h"
 #include "daemon/service_notifier.h"
 #include "tests/daemon/daemon_process.h"
 
@@ -71,6 +72,31 @@ TEST_F(ProcessTest, OneDaemonPerStateFolder) {
   second.launch();
   EXPECT_FALSE(ended_with(second.wait(), 0));
   EXPECT_THAT(daemon_.log(), HasSubstr("another traind works there"));
+}
+
+TEST_F(ProcessTest, ADatabaseOfANewerTraindIsRefusedForGoodAndLeftAsItIs) {
+  const std::string path = scratch_ / "state/traind.db";
+  const int newest = migrations().back().version;
+  daemon_.boot();
+  EXPECT_TRUE(ended_with(daemon_.end(SIGTERM), 0));
+  Database(path, DatabaseAccess::kWrite)
+      .script("PRAGMA user_version = " + std::to_string(newest + 1));
+  const std::string before = content_of(path);
+  daemon_.launch();
+  // 78: systemd does not start it again, which would change nothing.
+  EXPECT_TRUE(ended_with(daemon_.wait(), 78)) << daemon_.log();
+  EXPECT_THAT(daemon_.log(), HasSubstr("version " + std::to_string(newest + 1)));
+  EXPECT_THAT(daemon_.log(), HasSubstr("versions up to " + std::to_string(newest)));
+  EXPECT_EQ(content_of(path), before);
+}
+
+TEST_F(ProcessTest, ADatabaseOfTheOldestVersionIsTakenOver) {
+  std::filesystem::create_directories(scratch_ / "state");
+  Database(scratch_ / "state/traind.db", DatabaseAccess::kWrite)
+      .script(content_of(TRAIND_TEST_DATA "/version1_full.sql"));
+  daemon_.boot();
+  EXPECT_EQ(daemon_.status("spelling").run().state(), v1::RUN_STATE_COMPLETED);
+  EXPECT_TRUE(daemon_.start("next", "", started_).ok());
 }
 
 TEST_F(ProcessTest, TcpBeyondLoopbackIsRefusedAtStart) {

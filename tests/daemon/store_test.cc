@@ -120,21 +120,6 @@ TEST(Store, SequenceGrowsOverReopeningAndPruning) {
   EXPECT_EQ(events[0].sequence, 6);
 }
 
-TEST(Store, RefusesADatabaseOfANewerTraind) {
-  const Scratch scratch;
-  {
-    const Store store(scratch / "traind.db");
-    Database(scratch / "traind.db", DatabaseAccess::kWrite).script("PRAGMA user_version = 99");
-  }
-  try {
-    const Store store(scratch / "traind.db");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kState);
-    EXPECT_THAT(error.what(), HasSubstr("version 99, written by a newer traind"));
-  }
-}
-
 TEST(Store, RefusesSomebodyElsesDatabaseAndWhatIsNone) {
   const Scratch scratch;
   Database(scratch / "other.db", DatabaseAccess::kWrite).script("CREATE TABLE theirs (x)");

@@ -173,6 +173,16 @@ TEST_F(SupervisorTest, KillsAStalledWorker) {
   EXPECT_EQ(row(run).restarts, 1);
 }
 
+TEST_F(SupervisorTest, KillsAWorkerWhoseCheckpointDoesNotMoveWhileStepsGoOn) {
+  config_.worker.stall_timeout = std::chrono::milliseconds(1000);
+  boot();
+  const std::int64_t run =
+      start("a", "#! started; saving 0.9 1.2; saving 1 30; fail data 65\n#! started; end");
+  ASSERT_TRUE(comes_to(run, RunState::kCompleted)) << row(run).reason;
+  EXPECT_THAT(states(run), ::testing::Contains("stalled"));
+  EXPECT_EQ(row(run).restarts, 1);
+}
+
 TEST_F(SupervisorTest, SignsOfLifePutAStallOff) {
   config_.worker.stall_timeout = std::chrono::milliseconds(1000);
   boot();

@@ -161,9 +161,9 @@ TEST(Ulid, SortsByTimeAndIsNeverTheSame) {
 }
 
 TEST(Printable, LeavesNothingThatSteersATerminal) {
-  EXPECT_EQ(printable("a\x1b[2Jb\r\nc\x7f"), "a?[2Jb??c?");
-  EXPECT_EQ(printable("caf\xC3\xA9 \xC2\x9b"), "caf\xC3\xA9 ??");
-  EXPECT_EQ(printable(std::string(2000, 'x')).size(), 1004u);
+  EXPECT_EQ(printable("a\x1b[2Jb\r\nc\x7f"), "a\uFFFD[2Jb  c\uFFFD");
+  EXPECT_EQ(printable("caf\u00E9 \xC2\x9b\u202E"), "caf\u00E9 \uFFFD\uFFFD");
+  EXPECT_EQ(printable(std::string(2000, 'x')), std::string(999, 'x') + "\u2026");
 }
 
 TEST(RpcError, EveryKindHasItsCode) {
@@ -172,6 +172,7 @@ TEST(RpcError, EveryKindHasItsCode) {
   EXPECT_EQ(rpc_code(ErrorKind::kNotFound), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(rpc_code(ErrorKind::kState), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(rpc_code(ErrorKind::kNoSpace), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(rpc_code(ErrorKind::kNoMemory), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(rpc_code(ErrorKind::kCancelled), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(rpc_code(ErrorKind::kInternal), grpc::StatusCode::INTERNAL);
   EXPECT_EQ(rpc_code(ErrorKind::kDevice), grpc::StatusCode::FAILED_PRECONDITION);

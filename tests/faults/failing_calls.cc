@@ -1,6 +1,6 @@
 // A library to preload (LD_PRELOAD): the n-th call that changes a file kills the process, fails,
-// writes half, or pretends to have worked. What to do stands in a plan, the file that the
-// environment's FAILING_CALLS names, read once when a process starts. Its lines:
+// takes long, never returns, writes half, or pretends to have worked. What to do stands in a plan,
+// the file that the environment's FAILING_CALLS names, read once when a process starts. Its lines:
 //
 //   program NAME    only in processes of the program with this file name
 //   under FOLDER    counts only calls on what lies below this folder
@@ -11,14 +11,17 @@
 //   next FILE       as "at", with the number in this file, which each hit makes one larger: every
 //                   process that is started anew is hit one call later
 //   while FILE      acts only as long as this file exists
-//   do ACTION       kill | stop | short | lie | ENOSPC | EIO | EDQUOT | EROFS | EINTR
+//   do ACTION       kill | stop | hang | slow MILLISECONDS | short | lie |
+//                   ENOSPC | EIO | EDQUOT | EROFS | EINTR
 //   log FILE        gets a line "NAME PID N CALL PATH" for each hit, and "NAME PID N end" when a
 //                   process exits; N is the number of the call
 //   trace FILE      gets such a line for each call that is counted, hit or not
 //
-// "short" writes half of the bytes and is nothing in other calls; "lie" does nothing and reports
-// success: an fsync that lies is a disk that loses what it has promised. Calls inside libc itself
-// (stdio) are not seen. Nothing here allocates: it runs in the middle of other people's calls.
+// "hang" holds the calling thread for ever, while the others go on; "slow" holds it for a while and
+// then does the call. "short" writes half of the bytes and is nothing in other calls; "lie" does
+// nothing and reports success: an fsync that lies is a disk that loses what it has promised. Calls
+// inside libc itself (stdio) are not seen. Nothing here allocates: it runs in the middle of other
+// people's calls.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -35,6 +38,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace {
 
@@ -169,6 +173,16 @@ int error_of_action() {
   return 0;
 }
 
+void hang() {
+  for (;;) pause();
+}
+
+void rest(long milliseconds) {
+  timespec left{milliseconds / 1000, milliseconds % 1000 * 1'000'000};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
+}
+
 enum class Verdict { kGoOn, kFail, kShort, kLie };
 
 // Counts the call and decides what becomes of it; sets errno for kFail.
@@ -189,6 +203,8 @@ Verdict judge(const char* call, const char* path) {
   add_line(plan.log, number, call, path);
   if (std::strcmp(plan.action.data(), "kill") == 0) kill(getpid(), SIGKILL);
   if (std::strcmp(plan.action.data(), "stop") == 0) kill(getpid(), SIGSTOP);
+  if (std::strcmp(plan.action.data(), "hang") == 0) hang();
+  if (std::strncmp(plan.action.data(), "slow ", 5) == 0) rest(std::atol(plan.action.data() + 5));
   if (std::strcmp(plan.action.data(), "short") == 0) return Verdict::kShort;
   if (std::strcmp(plan.action.data(), "lie") == 0) return Verdict::kLie;
   errno = error_of_action();

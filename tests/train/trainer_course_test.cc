@@ -223,6 +223,21 @@ class MaskingDevice : public ForwardingBackend {
   std::vector<std::uint64_t>& draws_;
 };
 
+// Has somebody ask for a stop while it works on the training pass of this number.
+class StoppingDevice : public ForwardingBackend {
+ public:
+  StoppingDevice(TrainerControl& control, std::uint64_t draw)
+      : ForwardingBackend(cpu_backend(1)), control_(control), draw_(draw) {}
+  std::unique_ptr<Tape> rnn_forward(const RnnStack& stack, const RnnForward& call) override {
+    if (call.training && call.mask.step == draw_) control_.request_stop();
+    return ForwardingBackend::rnn_forward(stack, call);
+  }
+
+ private:
+  TrainerControl& control_;
+  const std::uint64_t draw_;
+};
+
 TEST_F(TrainerCourse, DropoutDrawsAnewForEveryBatchOfAnUpdateAlsoAfterAResume) {
   run_.train.accumulate = 3;
   run_.train.epochs = 2;
@@ -237,6 +252,31 @@ TEST_F(TrainerCourse, DropoutDrawsAnewForEveryBatchOfAnUpdateAlsoAfterAResume) {
   std::vector<std::uint64_t> all(14);
   std::iota(all.begin(), all.end(), 0);
   EXPECT_EQ(draws, all);
+}
+
+// An update of very many batches takes minutes, which somebody who stops the run may not have.
+TEST_F(TrainerCourse, AStopBetweenTwoBatchesOfAnUpdateLeavesItOut) {
+  run_.train.accumulate = 3;
+  run_.train.epochs = 2;
+  const auto whole = train_to_end("whole");
+  // The updates have batches 0 to 2, 3 to 5, 6; then 7 to 9, 10 to 12, 13.
+  const std::map<std::uint64_t, std::int64_t> steps = {{3, 1}, {4, 1}, {5, 2}, {8, 3}};
+  for (const auto& [draw, step] : steps) {
+    SCOPED_TRACE("stopped in batch " + std::to_string(draw));
+    const std::string name = "run" + std::to_string(draw);
+    TrainerControl control;
+    Recorder recorder(control);
+    const auto real = make_device_;
+    make_device_ = [&, draw = draw](const DeviceChoice&) {
+      return ChosenBackend{std::make_unique<StoppingDevice>(control, draw), "asked for"};
+    };
+    train(name, recorder, control);
+    make_device_ = real;
+    EXPECT_EQ(recorder.ends.back().step, step);
+    TrainerControl second;
+    train(name, recorder, second);
+    expect_same(recorder, *whole);
+  }
 }
 
 TEST_F(TrainerCourse, ALimitOfStepsEndsAnEpochEarlyAndValidatesIt) {

@@ -34,7 +34,7 @@ TEST(EventCodec, TellsAllOfRunStarted) {
 
 TEST(EventCodec, TellsAllOfProgress) {
   const auto message =
-      to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9, {1, 2, 3, 4, 5}, "t"});
+      to_proto(Progress{Phase::kSaving, 1, 2, 3, 4, 5, 6, 7, 8, 9, {1, 2, 3, 4, 5}, "t", 10});
   EXPECT_EQ(unset_fields(message.progress()), kNone);
   EXPECT_EQ(message.progress().phase(), v1::PHASE_SAVING);
   EXPECT_EQ(message.progress().seconds_left(), 9);

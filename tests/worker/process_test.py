@@ -126,6 +126,26 @@ class ProcessTest(unittest.TestCase):
         self.addCleanup(worker.close)
         return worker
 
+    def test_verify_trains_anew_beside_the_folder_and_tidies_up(self):
+        self.write("sums.toml", self.run_toml("[checkpoint]\nevery_batches = 4\n", epochs=3))
+        subprocess.run([WORKER, "train", self.scratch.name + "/sums.toml", "--folder", self.folder],
+                       check=True, stdout=subprocess.DEVNULL)
+        stale = self.folder + ".traind-verify/checkpoints"
+        os.makedirs(stale)
+        for command in (["verify", self.folder + "/"],
+                        ["verify", self.folder, "--scratch", self.scratch.name + "/there"]):
+            result = subprocess.run([WORKER, *command], capture_output=True, text=True)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertIn("the same, to the last bit: trained from checkpoint-", result.stdout)
+        self.assertFalse(os.path.exists(self.folder + ".traind-verify"))
+        self.assertEqual(os.listdir(self.scratch.name + "/there"), [])
+        newest, *older = sorted(os.listdir(self.folder + "/checkpoints"), reverse=True)
+        for name in older:
+            os.remove(f"{self.folder}/checkpoints/{name}")
+        result = subprocess.run([WORKER, "verify", self.folder], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn(f"one good checkpoint alone, {newest}", result.stderr)
+
     def test_check_reports_what_a_start_would_find(self):
         report = self.check(self.run_toml())
         self.assertEqual((report.kind, report.name), ("", "sums"))
