@@ -139,7 +139,7 @@ TEST_F(MailerTest, ARefusedMailIsDeadAndTheNextOneGoes) {
   ASSERT_TRUE(eventually([&] { return states() == "start-1:dead:1 epoch-1:sent:1"; })) << states();
   const OutboxCounts counts = store_.read([](Database& db) { return count_mails(db); });
   EXPECT_EQ(counts.dead, 1);
-  EXPECT_EQ(counts.error, "no such??user");
+  EXPECT_EQ(counts.error, "no such  user");
 }
 
 TEST_F(MailerTest, ADeadMailGoesWhenItIsPutBack) {
