@@ -390,7 +390,8 @@ TEST(NewerFormat, IsNotCalledCorrupt) {
     FAIL() << "read a format it does not know";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kState);
-    EXPECT_THAT(error.what(), HasSubstr("newer traind"));
+    EXPECT_THAT(error.what(), HasSubstr("written in checkpoint format 2, but this program knows "
+                                        "formats up to 1; use a newer traind"));
   }
 }
 
