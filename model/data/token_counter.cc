@@ -6,14 +6,9 @@
 #include "model/data/utf8.h"
 
 namespace traind {
-namespace {
-
-constexpr std::size_t kAscii = 0x80;
-
-}  // namespace
 
 TokenCounter::TokenCounter(TokenKind kind, std::size_t table_limit)
-    : kind_(kind), table_limit_(table_limit), by_code_point_(kAscii, 0) {}
+    : kind_(kind), table_limit_(table_limit) {}
 
 void TokenCounter::add(std::string_view text) {
   if (kind_ == TokenKind::kWords) {
@@ -33,14 +28,13 @@ void TokenCounter::add(std::string_view text) {
   while (at < end) {
     const auto byte = static_cast<unsigned char>(*at);
     if (byte < kAscii) {
-      ++by_code_point_[byte];
+      ++by_ascii_[byte];
       ++at;
       continue;
     }
     const CodePoint point = decode_utf8(at, end);
     at += std::max(1, point.bytes);
     if (point.bytes == 0) continue;
-    if (point.value >= by_code_point_.size()) by_code_point_.resize(point.value + 1, 0);
     ++by_code_point_[point.value];
   }
 }
@@ -54,12 +48,14 @@ void TokenCounter::forget_rare() {
 
 std::vector<TokenCounter::Counted> TokenCounter::most_frequent(std::int64_t limit) const {
   std::vector<Counted> counted;
-  for (std::size_t value = 0; value < by_code_point_.size(); ++value) {
-    if (by_code_point_[value] == 0) continue;
+  const auto take = [&](char32_t point, std::int64_t count) {
+    if (count == 0) return;
     std::string character;
-    append_utf8(character, static_cast<char32_t>(value));
-    counted.push_back({by_code_point_[value], std::move(character)});
-  }
+    append_utf8(character, point);
+    counted.push_back({count, std::move(character)});
+  };
+  for (std::size_t i = 0; i < kAscii; ++i) take(static_cast<char32_t>(i), by_ascii_[i]);
+  by_code_point_.each(take);
   for (const auto& [word, count] : by_word_) counted.push_back({count, word});
 
   std::size_t kept = counted.size();

@@ -5,6 +5,7 @@
 // texts in the same order. Characters are always counted exactly.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/data/code_point_table.h"
 #include "model/data/corpus_settings.h"
 #include "model/data/vocabulary.h"
 
@@ -35,11 +37,13 @@ class TokenCounter {
 
  private:
   using Table = std::unordered_map<std::string, std::int64_t, TextHash, std::equal_to<>>;
+  static constexpr std::size_t kAscii = 0x80;
   void forget_rare();
 
   TokenKind kind_;
   std::size_t table_limit_;
-  std::vector<std::int64_t> by_code_point_;  // grows to the highest code point seen
+  std::array<std::int64_t, kAscii> by_ascii_{};  // most of most corpora
+  CodePointTable<std::int64_t> by_code_point_{0};
   Table by_word_;
 };
 

@@ -125,9 +125,9 @@ Vocabulary::Vocabulary(TokenKind kind, std::vector<std::string> tokens)
     if (point.bytes == 0 || token.size() != static_cast<std::size_t>(point.bytes)) {
       refuse(i, "is not one character");
     }
-    if (by_code_point_.size() <= point.value) by_code_point_.resize(point.value + 1, kUnknownId);
-    if (by_code_point_[point.value] != kUnknownId) refuse(i, "is there twice");
-    by_code_point_[point.value] = id;
+    std::int32_t& known = by_code_point_[point.value];
+    if (known != kUnknownId) refuse(i, "is there twice");
+    known = id;
   }
 }
 
@@ -140,8 +140,7 @@ std::int32_t Vocabulary::id_of(std::string_view token) const {
     return found == by_word_.end() ? kUnknownId : found->second;
   }
   const CodePoint point = decode_utf8(token.data(), token.data() + token.size());
-  const bool known = point.bytes > 0 && point.value < by_code_point_.size();
-  return known ? by_code_point_[point.value] : kUnknownId;
+  return point.bytes > 0 ? by_code_point_.at(point.value) : kUnknownId;
 }
 
 std::vector<std::int32_t> Vocabulary::encode(std::string_view text) const {

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/data/code_point_table.h"
 #include "model/data/corpus_settings.h"
 #include "model/data/subwords.h"
 
@@ -67,7 +68,7 @@ class Vocabulary {
   TokenKind kind_;
   std::vector<std::string> tokens_;
   // One of the three, as kind_ says: characters by code point, words by hash.
-  std::vector<std::int32_t> by_code_point_;
+  CodePointTable<std::int32_t> by_code_point_{kUnknownId};
   std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>> by_word_;
   std::shared_ptr<const SubwordModel> subwords_;
 };
