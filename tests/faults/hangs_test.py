@@ -27,7 +27,7 @@ HANGS = 20 if SOAK else 1  # of each kind
 # Of the checkpoint's writer: the call that never returns.
 CALLS = ("write", "sync", "rename", "syncdir", "remove") if SOAK else ("write", "sync")
 # An epoch is some seconds long, so that steps can go on beside a checkpoint.
-LONG = {"hidden": 96, "words": 24000, "report": 100, "checkpoint": 60, "epochs": 1}
+LONG = {"hidden": 96, "words": 72000, "report": 100, "checkpoint": 60, "epochs": 1}
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 ANY_CHILD = 0x40000000  # __WALL
 FIGURES = {"stall_timeout_seconds": STALL, "hangs": {}, "worst_seconds_to_next_worker": {},
@@ -127,7 +127,8 @@ class HangsTest(MachineTest):
             checkpoint = now["checkpoint"]
             known = (now["run"]["id"], checkpoint["step"]) if checkpoint else None
             progress = now["progress"]
-            # Not so near to its end that it is over before it hangs.
+            # Not so near to its end that a quick machine comes there within the stall timeout, and
+            # waits for the checkpoint in silence.
             left = progress and progress["batch"] < progress["batches"] / 2
             return left and known and known != saved and known
         return until("the run makes progress", busy)
